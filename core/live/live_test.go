@@ -1,0 +1,102 @@
+package live_test
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/genai-bench/genai-bench/core/live"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestWithoutATerminalThereIsALinePerInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := live.New(2, live.Options{Out: &out, Interval: 10 * time.Second})
+		d.StartRun("D(100,100) concurrency 8", time.Minute, 100)
+		for range 8 {
+			d.Sent()
+		}
+		for range 5 {
+			d.Observe(live.Finished{OK: true, TTFT: 100 * time.Millisecond, E2E: time.Second, OutputTokens: 100})
+		}
+		d.Observe(live.Finished{})
+		time.Sleep(25 * time.Second)
+		d.Note("a warning")
+		time.Sleep(time.Second)
+		d.EndRun()
+		d.Close()
+
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) != 5 {
+			t.Fatalf("%d lines, want the start, two intervals, the note and the end:\n%s", len(lines), out.String())
+		}
+		if strings.Contains(out.String(), "\x1b") || strings.Contains(out.String(), "\r") {
+			t.Errorf("terminal codes in plain output: %q", out.String())
+		}
+		for _, want := range []string{"[1/2] D(100,100) concurrency 8", "in flight 2", "ok 5", "failed 1", "out 50 tok/s", "TTFT p50 0.100 s"} {
+			if !strings.Contains(lines[1], want) {
+				t.Errorf("line lacks %q: %s", want, lines[1])
+			}
+		}
+		if lines[3] != "a warning" || !strings.Contains(lines[4], "done in 26 s") {
+			t.Errorf("end:\n%s", out.String())
+		}
+	})
+}
+
+func TestOnATerminalOneLineIsRedrawnAndNeverWraps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := live.New(1, live.Options{Out: &out, Terminal: true, Width: func() int { return 40 }, Unit: "ms"})
+		d.StartRun("N(480,240)/(300,150) concurrency 256", 0, 10)
+		time.Sleep(time.Second)
+		d.Close()
+		text := out.String()
+		if !strings.Contains(text, "\r\x1b[2K") {
+			t.Errorf("nothing was redrawn: %q", text)
+		}
+		last := strings.LastIndex(text, "\r\x1b[2K")
+		for drawn := range strings.SplitSeq(text[:last], "\r\x1b[2K") {
+			if n := len([]rune(drawn)); n > 39 {
+				t.Errorf("%d columns wide on a terminal of 40: %q", n, drawn)
+			}
+		}
+	})
+}
+
+func TestObservingFromManyGoroutines(t *testing.T) {
+	var out bytes.Buffer
+	d := live.New(1, live.Options{Out: &out})
+	d.StartRun("x", time.Second, 0)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 1000 {
+				d.Sent()
+				d.Observe(live.Finished{OK: true, TTFT: time.Millisecond, E2E: 2 * time.Hour, OutputTokens: 1})
+			}
+		})
+	}
+	wg.Wait()
+	d.Close()
+	if !strings.Contains(out.String(), "ok 8000") {
+		t.Errorf("counts were lost:\n%s", out.String())
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	d := live.New(1, live.Options{Out: &bytes.Buffer{}})
+	defer d.Close()
+	d.StartRun("x", time.Hour, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Observe(live.Finished{OK: true, TTFT: time.Millisecond, E2E: time.Second, OutputTokens: 1})
+	}
+}
