@@ -1,0 +1,93 @@
+package stamp
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// stepNoise is how far one reading of both clocks may be off without being
+// looked at again. Smaller steps of the wall clock pass unseen, and harm less
+// than this.
+const stepNoise = 5 * time.Microsecond
+
+// wallTie converts the kernel's stamps, which are wall clock, to the monotonic
+// clock. REALTIME − MONOTONIC changes only by steps of the wall clock (both
+// are slewed alike), so one measurement holds until the next step, and every
+// read of a connection looks for one. Safe for concurrent use.
+type wallTie struct {
+	offset atomic.Int64 // wall − monotonic, as of now
+	step   atomic.Pointer[wallStep]
+	mu     sync.Mutex // held while the offset is measured again
+	sample func() time.Time
+}
+
+type wallStep struct {
+	seen   Nanos // the step lies before this
+	before int64 // the offset until then
+}
+
+func newWallTie() *wallTie {
+	t := &wallTie{sample: time.Now}
+	t.offset.Store(t.measure())
+	return t
+}
+
+// measure takes the largest of some differences: time.Now reads the wall clock
+// first, so whatever delays it in between only makes the difference smaller.
+func (t *wallTie) measure() int64 {
+	best := int64(-1 << 63)
+	for range 8 {
+		now := t.sample()
+		best = max(best, now.UnixNano()-int64(Of(now)))
+	}
+	return best
+}
+
+// watch compares one reading of both clocks with the tie and renews it where
+// the wall clock was stepped.
+func (t *wallTie) watch(now time.Time) {
+	if off := now.UnixNano() - int64(Of(now)) - t.offset.Load(); off > int64(stepNoise) || off < -int64(stepNoise) {
+		t.renew()
+	}
+}
+
+func (t *wallTie) renew() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	offset, before := t.measure(), t.offset.Load()
+	if d := offset - before; d <= int64(stepNoise) && d >= -int64(stepNoise) {
+		return // the reading was delayed between its two clocks
+	}
+	// The step is published before the offset: a stamp converted with the new
+	// offset must be known to lie around a step.
+	t.step.Store(&wallStep{seen: Now(), before: before})
+	t.offset.Store(offset)
+}
+
+// monotonic converts a kernel stamp of something that happened after `after`
+// and before `read`. Around a step it cannot be known which offset the stamp
+// was made with; the one that fits between the bounds is taken, and flagged.
+func (t *wallTie) monotonic(wall int64, after, read Nanos) (Nanos, Flags) {
+	offset := t.offset.Load()
+	at := Nanos(wall - offset)
+	step := t.step.Load()
+	if step == nil {
+		return min(at, read), 0
+	}
+	margin := Nanos(max(offset-step.before, step.before-offset))
+	if at > step.seen+margin && at <= read+Nanos(stepNoise) {
+		return min(at, read), 0
+	}
+	fits := func(n Nanos) bool { return n >= after && n <= read+Nanos(stepNoise) }
+	old := Nanos(wall - step.before)
+	switch {
+	case fits(at) && fits(old):
+		at = max(at, old)
+	case fits(old):
+		at = old
+	case !fits(at):
+		at = read
+	}
+	return min(at, read), AroundStep
+}
