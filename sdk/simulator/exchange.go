@@ -315,7 +315,8 @@ func (x *exchange) errorAnswer() error {
 		contentType, body = "text/plain", []byte(message)
 	case "empty":
 	default:
-		value = errorObject(f.Error, f.Code, strings.ReplaceAll(http.StatusText(f.Error), " ", "")+"Error", "", message)
+		kind := strings.TrimSuffix(strings.ReplaceAll(http.StatusText(f.Error), " ", ""), "Error") + "Error"
+		value = errorObject(f.Error, f.Code, kind, "", message)
 	}
 	if value != nil {
 		var err error

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,4 +231,10 @@ func bodyEnds(t testing.TB, raw []byte) []int {
 		}
 		pos += 2
 	}
+}
+
+// quantile is in microseconds.
+func quantile(d []time.Duration, q float64) float64 {
+	slices.Sort(d)
+	return float64(d[int(q*float64(len(d)-1))]) / 1e3
 }
