@@ -1,0 +1,49 @@
+package tokenizer
+
+import "sync"
+
+// classes are the tables of the hand-compiled patterns.
+var classes = sync.OnceValue(newGPTClasses)
+
+// patternSplit is the pre-tokenizer Split with any pattern and behavior.
+type patternSplit struct {
+	pattern  *replacer
+	behavior behavior
+	invert   bool
+}
+
+func (*patternSplit) isStage() {}
+
+func (p *patternSplit) cut(dst []cut, s string) []cut {
+	var matches []match
+	done, search := 0, -1
+	for {
+		lo, hi, ok := p.pattern.next(s, done, search)
+		if !ok {
+			break
+		}
+		if done < lo {
+			matches = append(matches, match{cut{done, lo}, p.invert})
+		}
+		matches = append(matches, match{cut{lo, hi}, !p.invert})
+		done, search = hi, hi
+	}
+	if done < len(s) {
+		matches = append(matches, match{cut{done, len(s)}, p.invert})
+	}
+	return p.behavior.appendCuts(dst, matches)
+}
+
+// compile compiles a regular expression, failing the config where it cannot.
+func (c config) compile(regex string) searcher {
+	c.fail("the regular expression %q is not supported", regex)
+	return nil
+}
+
+// compileUnlessText is compile for a pattern that may be plain text.
+func (c config) compileUnlessText(text, regex string) searcher {
+	if text != "" {
+		return nil
+	}
+	return c.compile(regex)
+}
