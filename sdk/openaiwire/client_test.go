@@ -1,0 +1,278 @@
+package openaiwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/httpclient"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serving starts a server and a client that talks to it.
+func serving(t testing.TB, handler http.HandlerFunc, edit func(*Settings)) *Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	address, err := ParseAddress(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := Settings{
+		Config: backend.Config{
+			Model: "m", HTTP: backend.HTTP{Proxy: "none"},
+			Limits: backend.Limits{Connect: 5 * time.Second, ResponseHeader: 10 * time.Second, Idle: 10 * time.Second},
+		},
+		Address: address,
+	}
+	if edit != nil {
+		edit(&settings)
+	}
+	c, problems := New(settings)
+	if c == nil {
+		t.Fatal(problems)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func perform(c *Client, request *backend.Request) *backend.Outcome {
+	ctx := context.Background()
+	request.Want = backend.Want{Events: true, Text: true}
+	rec := backend.NewRecorder(request, 0, nil, nil)
+	c.Do(ctx, request, rec)
+	return rec.Outcome(ctx)
+}
+
+func answering(kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		io.WriteString(w, body)
+	}
+}
+
+func TestClientSigns(t *testing.T) {
+	signatures := make(chan string, 1)
+	c := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		signatures <- r.Header.Get("X-Signature")
+		answering("text/event-stream", sent(delta(`"content":"a"`), finishChunk))(w, r)
+	}, func(s *Settings) {
+		s.Sign = func(_ context.Context, call *httpclient.Call) error {
+			header := call.Header.Clone()
+			header.Set("X-Signature", fmt.Sprintf("%s %d", call.Method, len(call.Body)))
+			call.Header = header
+			return nil
+		}
+	})
+	if out := perform(c, chat(nil)); out.Status != backend.StatusOK {
+		t.Fatal(out.Error)
+	}
+	want := fmt.Sprintf("POST %d", len(chatHead+`"max_tokens":8,`+streamTail+`}`))
+	if got := <-signatures; got != want {
+		t.Errorf("signature %q, want %q", got, want)
+	}
+}
+
+func TestClientThatCannotSign(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want fault.Class
+	}{
+		{errors.New("the token has expired"), fault.Auth},
+		{fault.New(fault.TimeoutConnect, "no token in time"), fault.TimeoutConnect},
+	} {
+		c := serving(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }, func(s *Settings) {
+			s.Sign = func(context.Context, *httpclient.Call) error { return tc.err }
+		})
+		if out := perform(c, chat(nil)); out.Error == nil || out.Error.Class != tc.want {
+			t.Errorf("%v, want %v", out.Error, tc.want)
+		}
+	}
+}
+
+func TestClientRefusesWhatCannotBeSent(t *testing.T) {
+	picture := []backend.Part{{Image: &backend.Image{URL: "https://x/y.jpg"}}}
+	for name, tc := range map[string]struct {
+		endpoint Endpoint
+		request  *backend.Request
+		want     string
+	}{
+		"nothing":               {"", &backend.Request{}, "the request asks for nothing"},
+		"embeddings of images":  {"", &backend.Request{Embed: &backend.Embed{Images: []backend.Image{{URL: "x"}}}}, "this API has no embeddings of images"},
+		"images in completions": {EndpointCompletions, &backend.Request{Chat: &backend.Chat{Messages: []backend.Message{{Role: "user", Parts: picture}}}}, "completions cannot carry images: use --endpoint chat"},
+		"token ids in a chat":   {EndpointChat, &backend.Request{Completion: &backend.Completion{TokenIDs: []uint32{1}}}, "chat cannot carry token ids: use --endpoint completions"},
+		"broken parameters":     {"", chat(func(r *backend.Request) { r.Params = []byte(`{"a"`) }), "the request's parameters are no JSON object: unexpected end of JSON input"},
+	} {
+		c := serving(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }, func(s *Settings) { s.Endpoint = tc.endpoint })
+		out := perform(c, tc.request)
+		if out.Error == nil || out.Error.Class != fault.InvalidRequest || out.Error.Message != tc.want {
+			t.Errorf("%s: %v", name, out.Error)
+		}
+	}
+}
+
+func TestSpeech(t *testing.T) {
+	speech := func() *backend.Request { return &backend.Request{Speech: &backend.Speech{Text: "hi", Voice: "alloy"}} }
+	for name, tc := range map[string]struct {
+		kind, body string
+		bytes      int64
+		class      fault.Class
+		message    string
+	}{
+		"audio":          {"audio/mpeg", strings.Repeat("\x00", 5000), 5000, 0, ""},
+		"no audio":       {"audio/mpeg", "", 0, fault.Protocol, "the server answered 200 with no audio"},
+		"error as JSON":  {"application/json", `{"error":{"message":"no voice","code":400}}`, 0, fault.InvalidRequest, "no voice"},
+		"JSON, no error": {"application/json", `{}`, 0, fault.Protocol, `the answer is no audio: "{}"`},
+	} {
+		out := perform(serving(t, answering(tc.kind, tc.body), nil), speech())
+		var got int64
+		if out.Media != nil {
+			got = out.Media.Bytes
+		}
+		class, message := fault.Unspecified, ""
+		if out.Error != nil {
+			class, message = out.Error.Class, out.Error.Message
+		}
+		if got != tc.bytes || class != tc.class || message != tc.message {
+			t.Errorf("%s: %d bytes, %v %q", name, got, class, message)
+		}
+		if tc.bytes > 0 && (len(out.Events) == 0 || out.Events[0].Kinds != backend.Audio) {
+			t.Errorf("%s: events %+v", name, out.Events)
+		}
+	}
+}
+
+// TestClientConcurrently: one client, many requests, each its own answer.
+func TestClientConcurrently(t *testing.T) {
+	c := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 5 {
+			io.WriteString(w, sent(delta(`"content":"`+id+`"`)))
+			w.(http.Flusher).Flush()
+		}
+		io.WriteString(w, sent(finishChunk, usageChunk, "[DONE]"))
+	}, nil)
+	var wait sync.WaitGroup
+	for i := range 64 {
+		wait.Go(func() {
+			id := fmt.Sprintf("r%d;", i)
+			out := perform(c, chat(func(r *backend.Request) { r.ID = id }))
+			if out.Status != backend.StatusOK || len(out.Choices) != 1 || out.Choices[0].Text != strings.Repeat(id, 5) {
+				t.Errorf("%s: %v %v", id, out.Error, out.Choices)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestProbe(t *testing.T) {
+	many := make([]string, 0, 40)
+	for i := range 40 {
+		many = append(many, fmt.Sprintf(`{"id":"vendor/other-%d"}`, i))
+	}
+	for name, tc := range map[string]struct {
+		status  int
+		kind    string
+		body    string
+		model   string
+		params  string
+		models  int
+		failure *fault.Error
+	}{
+		"offered":             {200, "", `{"object":"list","data":[{"id":"a"},{"id":"m"}]}`, "m", "", 2, nil},
+		"a bare list":         {200, "", `[{"id":"m","context_length":4096}]`, "m", "", 1, nil},
+		"Ollama's tag":        {200, "", `{"data":[{"id":"llama3:latest"}]}`, "llama3", "", 1, nil},
+		"llama.cpp takes any": {200, "", `{"data":[{"id":"/models/x.gguf","owned_by":"llamacpp"}]}`, "m", "", 1, nil},
+		"model by parameter":  {200, "", `{"data":[{"id":"other"}]}`, "m", `{"model":"other"}`, 1, nil},
+		"nothing listed":      {200, "", `{"data":[]}`, "m", "", 0, nil},
+		"no such list":        {404, "", `{"detail":"Not Found"}`, "m", "", 0, nil},
+		"not this way":        {405, "", ``, "m", "", 0, nil},
+		"too often":           {429, "", ``, "m", "", 0, nil},
+		"not offered":         {200, "", `{"data":[{"id":"a"},{"id":"b"}]}`, "m", "", 2, &fault.Error{Class: fault.NotFound, Message: `the server does not offer the model "m"`, Hint: "it offers a, b"}},
+		"not offered, of many": {200, "", `{"data":[` + strings.Join(many, ",") + `,{"id":"meta/Llama-3.1-8B"}]}`, "meta/llama-3.1-8b", "", 41,
+			&fault.Error{Class: fault.NotFound, Message: `the server does not offer the model "meta/llama-3.1-8b"`,
+				Hint: "the nearest of its 41 models: meta/Llama-3.1-8B, vendor/other-8, vendor/other-18, vendor/other-31, vendor/other-38"}},
+		"refused": {401, "", `{"error":{"message":"bad key","code":"invalid_api_key"}}`, "m", "", 0,
+			&fault.Error{Class: fault.Auth, HTTPStatus: 401, ProviderCode: "invalid_api_key", Message: "bad key", Hint: "check the API key"}},
+		"still loading": {503, "", `{"error":{"message":"Loading model","code":503}}`, "m", "", 0,
+			&fault.Error{Class: fault.Overloaded, HTTPStatus: 503, ProviderCode: "503", Message: "Loading model", Retryable: true}},
+		"a web page": {200, "text/html", `<html><title>Sign in</title></html>`, "m", "", 0,
+			&fault.Error{Class: fault.Protocol, Message: `the server answered with a web page titled "Sign in"`, Hint: "check --api-base"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := serving(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet || r.URL.Path != "/v1/models" {
+					t.Errorf("%s %s", r.Method, r.URL)
+				}
+				w.Header().Set("Content-Type", tc.kind)
+				w.WriteHeader(tc.status)
+				io.WriteString(w, tc.body)
+			}, func(s *Settings) { s.Config.Model, s.Config.RequestParams = tc.model, []byte(tc.params) })
+			got, err := c.Probe(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got.Models) != tc.models {
+				t.Errorf("%d models, want %d", len(got.Models), tc.models)
+			}
+			if diff := cmp.Diff(tc.failure, got.Failure); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestProbeOfNobody(t *testing.T) {
+	address, err := ParseAddress("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, problems := New(Settings{Config: backend.Config{Model: "m", HTTP: backend.HTTP{Proxy: "none"}}, Address: address})
+	if c == nil {
+		t.Fatal(problems)
+	}
+	defer c.Close()
+	got, err := c.Probe(context.Background())
+	if err != nil || got.Failure == nil || got.Failure.Class != fault.Connect || got.Failure.Hint != "is the server running, and is --api-base right?" {
+		t.Errorf("%+v %v", got.Failure, err)
+	}
+}
+
+func TestEditDistance(t *testing.T) {
+	for pair, want := range map[[2]string]int{{"", ""}: 0, {"", "abc"}: 3, {"kitten", "sitting"}: 3, {"abc", "abc"}: 0, {"flaw", "lawn"}: 2} {
+		if got := editDistance(pair[0], pair[1]); got != want {
+			t.Errorf("%q: %d, want %d", pair, got, want)
+		}
+	}
+}
+
+// BenchmarkDo is a whole request with a streamed answer of 52 events over
+// loopback, the server included.
+func BenchmarkDo(b *testing.B) {
+	body := sent(delta(`"role":"assistant","content":""`)) + strings.Repeat(sent(contentChunk), 50) + sent(finishChunk, usageChunk, "[DONE]")
+	c := serving(b, answering("text/event-stream", body), nil)
+	request := chat(nil)
+	request.Want.Events = true
+	b.ReportAllocs()
+	for b.Loop() {
+		rec := backend.NewRecorder(request, 0, nil, nil)
+		c.Do(context.Background(), request, rec)
+		if rec.Failed() || rec.Outputs() != 50 {
+			b.Fatal(rec.Outcome(context.Background()).Error)
+		}
+	}
+}
