@@ -64,33 +64,6 @@ const (
 	infoLenMin = uint32(unsafe.Offsetof(unix.TCPInfo{}.Rcv_ooopack) + 4)
 )
 
-// kernelStamps tells why the kernel would give no receive stamps; nil: it does.
-func kernelStamps() error {
-	release, err := keepStamping()
-	if err != nil {
-		return err
-	}
-	release()
-	return nil
-}
-
-// keepStamping holds a socket that asks for stamps: the kernel stamps incoming
-// packets only while any socket wants it, and needs a moment to begin.
-func keepStamping() (release func(), err error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		fd, err = unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
-		unix.Close(fd)
-		return nil, os.NewSyscallError("setsockopt SO_TIMESTAMPNS", err)
-	}
-	return func() { unix.Close(fd) }, nil
-}
-
 func beforeConnect(raw syscall.RawConn, o Options) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
@@ -320,6 +293,12 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 			return a
 		}
 		h.suspect = 0
+	}
+	if before := c.read.At; at < before {
+		// The one before was an upper bound. Bytes do not arrive before those
+		// in front of them.
+		at = min(before, read)
+		a.Flags |= c.read.Flags & (Waited | FellBack | AroundStep)
 	}
 	a.At = at
 	return a

@@ -173,7 +173,8 @@ func TestLocalPortRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(probe)
-	if err := unix.SetsockoptInt(probe, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, 41999<<16|41000); err != nil {
+	ports := uint32(41999<<16 | 41000)
+	if err := unix.SetsockoptInt(probe, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, int(ports)); err != nil {
 		t.Skipf("this kernel has no IP_LOCAL_PORT_RANGE: %v", err)
 	}
 	d, err := stamp.NewDialer(stamp.Options{Clock: stamp.ClockUser, LocalPortFirst: 41000, LocalPortLast: 41999})

@@ -19,7 +19,6 @@ type wallTie struct {
 	offset atomic.Int64 // wall − monotonic, as of now
 	step   atomic.Pointer[wallStep]
 	mu     sync.Mutex // held while the offset is measured again
-	sample func() time.Time
 }
 
 type wallStep struct {
@@ -28,17 +27,18 @@ type wallStep struct {
 }
 
 func newWallTie() *wallTie {
-	t := &wallTie{sample: time.Now}
-	t.offset.Store(t.measure())
+	t := &wallTie{}
+	t.offset.Store(measureOffset())
 	return t
 }
 
-// measure takes the largest of some differences: time.Now reads the wall clock
-// first, so whatever delays it in between only makes the difference smaller.
-func (t *wallTie) measure() int64 {
+// measureOffset takes the largest of some differences: time.Now reads the wall
+// clock first, so whatever delays it in between only makes the difference
+// smaller.
+func measureOffset() int64 {
 	best := int64(-1 << 63)
 	for range 8 {
-		now := t.sample()
+		now := time.Now()
 		best = max(best, now.UnixNano()-int64(Of(now)))
 	}
 	return best
@@ -55,7 +55,7 @@ func (t *wallTie) watch(now time.Time) {
 func (t *wallTie) renew() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	offset, before := t.measure(), t.offset.Load()
+	offset, before := measureOffset(), t.offset.Load()
 	if d := offset - before; d <= int64(stepNoise) && d >= -int64(stepNoise) {
 		return // the reading was delayed between its two clocks
 	}
