@@ -2,15 +2,11 @@ package openaiwire
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
@@ -89,27 +85,18 @@ func New(settings Settings) (*Client, []option.Problem) {
 	if path := settings.EndpointPath; path != "" && !strings.HasPrefix(path, "/") {
 		refuse("endpoint-path", "for example /api/v3/chat/completions", "%q does not start with a slash", path)
 	}
-	secrets := settings.Secrets
 	c.header = http.Header{"Accept-Encoding": {"identity"}} // a compressor would hold events back
 	for name, values := range settings.Header {
 		c.header[http.CanonicalHeaderKey(name)] = values
-		if authenticates(name) {
-			secrets = append(secrets[:len(secrets):len(secrets)], secretsOf(values...)...)
-		}
 	}
-	for _, h := range config.HTTP.Header {
-		if authenticates(h.Name) {
-			secrets = append(secrets[:len(secrets):len(secrets)], secretsOf(h.Value)...)
-		}
-	}
-	c.redact = newRedactor(secrets)
+	c.redact = newRedactor(settings.secrets())
 	transport, err := httpclient.New(httpclient.Options{
 		Limits: config.Limits, TLS: config.TLS, HTTP: config.HTTP, Clock: config.Clock,
 		MaxInFlight:    config.MaxInFlight,
 		LocalPortFirst: config.LocalPortFirst, LocalPortLast: config.LocalPortLast,
 	})
 	if err != nil {
-		refuse("", "", "%s", c.redact.text(err.Error()))
+		refuse(transportOption(err), "", "%s", c.redact.text(err.Error()))
 	}
 	for _, p := range problems {
 		if p.Severity == option.Error {
@@ -153,28 +140,23 @@ func (s *Settings) paramWarnings(params []member) []option.Problem {
 	return problems
 }
 
-// authenticates tells whether a header's value is a secret.
-func authenticates(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"authorization", "api-key", "apikey", "token", "secret", "cookie", "password"} {
-		if strings.Contains(name, word) {
-			return true
+// transportOption is core's name of the option that the transport refused. The
+// transport begins its errors with what is wrong, but knows no options.
+func transportOption(err error) string {
+	for _, known := range []struct{ prefix, option string }{
+		{"CA file", "ca-file"},
+		{"client certificate", "client-cert"},
+		{"a client certificate", "client-cert"},
+		{"extra header", "header"},
+		{"the proxy", "proxy"},
+		{"the clock", "clock"},
+		{"unknown clock", "clock"},
+	} {
+		if strings.HasPrefix(err.Error(), known.prefix) {
+			return known.option
 		}
 	}
-	return false
-}
-
-// secretsOf returns header values as secrets, the scheme in front of a
-// credential ("Bearer ") as well as without.
-func secretsOf(values ...string) []secret.Secret {
-	var all []secret.Secret
-	for _, v := range values {
-		all = append(all, secret.New(v))
-		if _, credential, ok := strings.Cut(v, " "); ok {
-			all = append(all, secret.New(strings.TrimSpace(credential)))
-		}
-	}
-	return all
+	return ""
 }
 
 // Clock is the clock in use, with a note how to get a better one.
@@ -197,6 +179,9 @@ func (c *Client) Do(ctx context.Context, request *backend.Request, rec *backend.
 	failure := c.do(ctx, request, rec, &exchange)
 	rec.Exchange(exchange)
 	if failure != nil {
+		if own := secretsOfFields(request.Header); len(own) > 0 {
+			failure = newRedactor(own).fault(failure)
+		}
 		rec.Fail(c.explain(failure))
 	}
 }
@@ -366,138 +351,3 @@ var (
 	acceptStream = []string{"text/event-stream, application/json"}
 	acceptAny    = []string{"*/*"}
 )
-
-// Limits of what is read of a body in one piece.
-const (
-	errorBytesMax  = 1 << 20
-	answerBytesMax = 256 << 20
-)
-
-// checkHead turns an answer that is no success into its failure.
-func (c *Client) checkHead(reply *httpclient.Answer) *fault.Error {
-	if encoding := reply.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		failure := fault.New(fault.Protocol, "the server compressed its answer (%s) although it was asked not to", encoding)
-		failure.HTTPStatus = reply.Status
-		return withHeaders(failure, reply.Header)
-	}
-	if reply.Status >= 200 && reply.Status < 300 {
-		return nil
-	}
-	return statusFailure(reply)
-}
-
-// statusFailure reads an error answer.
-func statusFailure(reply *httpclient.Answer) *fault.Error {
-	body, err := reply.Body.ReadAll(errorBytesMax)
-	return withHeaders(statusFault(reply.Status, reply.Header, body, err), reply.Header)
-}
-
-// statusFault is the failure of a status and a body. Where the body could not
-// be read, the status still says what happened.
-func statusFault(status int, header http.Header, body []byte, unread error) *fault.Error {
-	report := readErrorReport(body)
-	if unread != nil && report.Message == "" {
-		report.Message = fmt.Sprintf("%s (its body could not be read: %v)", http.StatusText(status), unread)
-	}
-	failure := newFailure(status, report)
-	if status >= 300 && status < 400 {
-		failure.Message = fmt.Sprintf("the server redirects to %q", header.Get("Location"))
-		failure.Hint = "redirects are not followed, as they would turn POST into GET: give that address as --api-base"
-	}
-	return failure
-}
-
-// lingerMax is how long the end of a body may take after [DONE]. Reading it
-// keeps the connection for the next request; nothing of value comes any more.
-const lingerMax = time.Second
-
-// readGeneration reads the answer to a chat or a completion, as a stream or
-// whole, by what the server says it is.
-func (c *Client) readGeneration(reply *httpclient.Answer, asked bool, rec *backend.Recorder, exchange *stamp.Exchange, cancel context.CancelFunc) *fault.Error {
-	a := c.answers.Get().(*answer)
-	a.begin(rec)
-	defer func() {
-		a.rec = nil
-		c.answers.Put(a)
-	}()
-	if !isStream(reply.Header, asked) {
-		body, err := reply.Body.ReadAll(answerBytesMax)
-		if err != nil {
-			return transportFault(err)
-		}
-		at := stamp.Arrival{At: exchange.LastByte, Read: exchange.ReadEnd}
-		return a.end(a.readWhole(body, at))
-	}
-	failure := a.readStream(reply.Body)
-	if a.done && failure == nil {
-		timer := time.AfterFunc(lingerMax, cancel)
-		for {
-			if _, err := reply.Body.NextSpan(); err != nil {
-				break // the answer is complete, however its connection ends
-			}
-		}
-		timer.Stop()
-	}
-	return a.end(failure)
-}
-
-// isStream tells whether a body is an event stream: by its type, and by what
-// was asked for where the type does not say.
-func isStream(header http.Header, asked bool) bool {
-	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if err == nil {
-		switch {
-		case kind == "text/event-stream":
-			return true
-		case kind == "application/json", strings.HasSuffix(kind, "+json"), kind == "text/html":
-			return false
-		}
-	}
-	return asked
-}
-
-// readList reads the answer to embeddings, rerank and images.
-func readList(reply *httpclient.Answer, kind backend.Kind, rec *backend.Recorder) *fault.Error {
-	body, err := reply.Body.ReadAll(answerBytesMax)
-	if err != nil {
-		return transportFault(err)
-	}
-	answer, err := parseList(body)
-	if err != nil {
-		return notProtocol(body)
-	}
-	return answer.record(rec, kind, body)
-}
-
-// readSpeech reads audio as it comes.
-func readSpeech(reply *httpclient.Answer, rec *backend.Recorder) *fault.Error {
-	if kind, _, err := mime.ParseMediaType(reply.Header.Get("Content-Type")); err == nil && (kind == "application/json" || kind == "text/html") {
-		body, err := reply.Body.ReadAll(errorBytesMax)
-		if err != nil {
-			return transportFault(err)
-		}
-		var top object
-		decodeInto(json.RawMessage(body), &top)
-		if failed := failureOf(top, body); failed != nil {
-			return newFailure(0, readErrorReport(failed))
-		}
-		return fault.New(fault.Protocol, "the answer is no audio: %s", excerpt(body))
-	}
-	var size int64
-	for {
-		span, err := reply.Body.NextSpan()
-		if err == nil {
-			size += int64(len(span.Bytes))
-			rec.Event(backend.Audio, 0, span.Arrival, 0, backend.EventText{})
-			continue
-		}
-		rec.Media(backend.Media{Bytes: size, Count: 1})
-		if err != io.EOF {
-			return transportFault(err)
-		}
-		if size == 0 {
-			return fault.New(fault.Protocol, "the server answered 200 with no audio")
-		}
-		return nil
-	}
-}

@@ -124,6 +124,55 @@ func TestClientRefusesWhatCannotBeSent(t *testing.T) {
 	}
 }
 
+// TestSecretsOfEveryKindAreRedacted: what the server echoes of a request's own
+// header, of the plugin's, and of the proxy's password.
+func TestSecretsOfEveryKindAreRedacted(t *testing.T) {
+	const echo = `{"error":"request-secret-1 plugin-secret-2 proxy-secret-3 field-secret-4"}`
+	address, err := ParseAddress("http://unused.invalid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, echo)
+	}))
+	defer proxy.Close()
+	c, problems := New(Settings{
+		Address: address, Header: http.Header{"x-api-key": {"plugin-secret-2"}},
+		Config: backend.Config{Model: "m", HTTP: backend.HTTP{
+			Proxy:  strings.Replace(proxy.URL, "http://", "http://me:proxy-secret-3@", 1),
+			Header: []backend.HeaderField{{Name: "Cookie", Value: "field-secret-4"}},
+		}},
+	})
+	if c == nil {
+		t.Fatal(problems)
+	}
+	defer c.Close()
+	out := perform(c, chat(func(r *backend.Request) {
+		r.Header = []backend.HeaderField{{Name: "X-Session-Token", Value: "request-secret-1"}}
+	}))
+	if want := "[redacted] [redacted] [redacted] [redacted]"; out.Error == nil || out.Error.Message != want {
+		t.Errorf("%v, want %s", out.Error, want)
+	}
+}
+
+func TestNewNamesTheOptionOfTheTransport(t *testing.T) {
+	for option, change := range map[string]func(*backend.Config){
+		"ca-file":     func(c *backend.Config) { c.TLS.CAFile = "/nowhere/ca.pem" },
+		"client-cert": func(c *backend.Config) { c.TLS.ClientCertFile = "/nowhere/cert.pem" },
+		"header":      func(c *backend.Config) { c.HTTP.Header = []backend.HeaderField{{Name: "a b", Value: "c"}} },
+		"clock":       func(c *backend.Config) { c.Clock = "sundial" },
+		"proxy":       func(c *backend.Config) { c.HTTP.Proxy = "ftp://h" },
+	} {
+		settings := Settings{Config: backend.Config{Model: "m", HTTP: backend.HTTP{Proxy: "none"}}}
+		change(&settings.Config)
+		c, problems := New(settings)
+		if c != nil || len(problems) != 1 || problems[0].Option != option || strings.Contains(problems[0].Message, "\n") {
+			t.Errorf("%s: %+v", option, problems)
+		}
+	}
+}
+
 func TestSpeech(t *testing.T) {
 	speech := func() *backend.Request { return &backend.Request{Speech: &backend.Speech{Text: "hi", Voice: "alloy"}} }
 	for name, tc := range map[string]struct {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -46,6 +47,59 @@ func newRedactor(secrets []secret.Secret) *redactor {
 	// Longest first, so that no part of one is left because it holds another.
 	slices.SortFunc(r.long, func(a, b string) int { return len(b) - len(a) })
 	return r
+}
+
+// secrets are all that a server may echo: what the plugin names, the values of
+// headers that authenticate, and the proxy's password.
+func (s *Settings) secrets() []secret.Secret {
+	all := slices.Clone(s.Secrets)
+	for name, values := range s.Header {
+		if authenticates(name) {
+			all = append(all, secretsOf(values...)...)
+		}
+	}
+	all = append(all, secretsOfFields(s.Config.HTTP.Header)...)
+	if proxy, err := url.Parse(s.Config.HTTP.Proxy); err == nil && proxy.User != nil {
+		if password, ok := proxy.User.Password(); ok {
+			all = append(all, secret.New(password))
+		}
+	}
+	return all
+}
+
+// secretsOfFields returns the values of those header lines that authenticate.
+func secretsOfFields(fields []backend.HeaderField) []secret.Secret {
+	var all []secret.Secret
+	for _, f := range fields {
+		if authenticates(f.Name) {
+			all = append(all, secretsOf(f.Value)...)
+		}
+	}
+	return all
+}
+
+// authenticates tells whether a header's value is a secret.
+func authenticates(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"authorization", "api-key", "apikey", "token", "secret", "cookie", "password"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretsOf returns header values as secrets, the scheme in front of a
+// credential ("Bearer ") as well as without.
+func secretsOf(values ...string) []secret.Secret {
+	var all []secret.Secret
+	for _, v := range values {
+		all = append(all, secret.New(v))
+		if _, credential, ok := strings.Cut(v, " "); ok {
+			all = append(all, secret.New(strings.TrimSpace(credential)))
+		}
+	}
+	return all
 }
 
 // text returns s without secrets.
