@@ -1,3 +1,5 @@
+//go:build unix
+
 package host
 
 import (
@@ -8,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -198,7 +201,7 @@ func alive(pid int) bool {
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return false
+		return runtime.GOOS != "linux"
 	}
 	_, rest, _ := bytes.Cut(stat, []byte(") "))
 	return len(rest) > 0 && rest[0] != 'Z'

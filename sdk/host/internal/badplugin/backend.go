@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -71,10 +73,10 @@ func (m *misbehaving) Open(_ context.Context, c backend.Config) (backend.Opened,
 		hclog.Default().Info("key is "+c.APIKey.Reveal(), "secret", c.Options.Secret("bad-secret").Reveal())
 		fmt.Fprintln(stderr, "plain", c.APIKey.Reveal())
 	case "late-stdout":
-		fmt.Println("printed by a library")
+		fmt.Println("printed by a library") //nolint:forbidigo // the misbehaviour
 		fmt.Fprintln(os.NewFile(1, "stdout"), "printed by C code")
 		for range 4 << 10 {
-			fmt.Println(strings.Repeat("x", 1<<10))
+			fmt.Println(strings.Repeat("x", 1<<10)) //nolint:forbidigo // the misbehaviour
 		}
 	case "grandchild":
 		startSleeper(false)
@@ -82,7 +84,7 @@ func (m *misbehaving) Open(_ context.Context, c backend.Config) (backend.Opened,
 		startSleeper(true)
 	case "exits-in-open":
 		fmt.Fprintln(stderr, "[ERROR] out of cheese")
-		os.Exit(9)
+		os.Exit(9) //nolint:forbidigo // the misbehaviour
 	}
 	hclog.Default().Debug("opened", "model", c.Model)
 	opened := backend.Opened{EffectiveConfig: []byte(`{"model":"` + c.Model + `"}`), Endpoint: "nowhere", Clock: stamp.ClockUser}
@@ -141,7 +143,7 @@ func (m *misbehaving) Do(ctx context.Context, r *backend.Request, rec *backend.R
 		runtime.Goexit()
 	case "exit":
 		fmt.Fprintln(stderr, "[ERROR] the sky is falling")
-		os.Exit(7)
+		os.Exit(7) //nolint:forbidigo // the misbehaviour
 	case "crash":
 		go func() { panic("another goroutine went wrong") }()
 		select {}

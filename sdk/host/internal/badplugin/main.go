@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command badplugin is a plugin that misbehaves in the way that the
 // environment variable BADPLUGIN names; without it, it behaves. The tests of
 // the host run it.
