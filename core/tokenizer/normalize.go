@@ -271,13 +271,13 @@ type replacer struct {
 // A searcher finds the next match of a regular expression at or after from. last is where the
 // match before ended (-1 for none): an empty match there does not count.
 type searcher interface {
-	search(s string, from, last int) (lo, hi int, ok bool)
+	Find(s string, from, last int) (lo, hi int, ok bool)
 }
 
 // next returns the next match at or after from.
 func (n *replacer) next(s string, from, last int) (lo, hi int, ok bool) {
 	if n.regex != nil {
-		return n.regex.search(s, from, last)
+		return n.regex.Find(s, from, last)
 	}
 	i := strings.Index(s[from:], n.text)
 	return from + i, from + i + len(n.text), i >= 0

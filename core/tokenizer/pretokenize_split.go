@@ -1,6 +1,10 @@
 package tokenizer
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/genai-bench/genai-bench/core/tokenizer/internal/splitregex"
+)
 
 // classes are the tables of the hand-compiled patterns.
 var classes = sync.OnceValue(newGPTClasses)
@@ -36,8 +40,12 @@ func (p *patternSplit) cut(dst []cut, s string) []cut {
 
 // compile compiles a regular expression, failing the config where it cannot.
 func (c config) compile(regex string) searcher {
-	c.fail("the regular expression %q is not supported", regex)
-	return nil
+	re, err := splitregex.Compile(regex)
+	if err != nil {
+		c.fail("%v in %q", err, regex)
+		return nil
+	}
+	return re
 }
 
 // compileUnlessText is compile for a pattern that may be plain text.

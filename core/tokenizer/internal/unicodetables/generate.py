@@ -17,9 +17,15 @@ CPS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 ALL = "".join(map(chr, CPS))
 CATEGORIES = ("Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po "
               "Sm Sc Sk So Zs Zl Zp Cc Cf Co").split()
-SCRIPTS = ("Arabic Armenian Bengali Bopomofo Cherokee Common Cyrillic Devanagari Ethiopic Georgian "
-           "Greek Gujarati Gurmukhi Han Hangul Hebrew Hiragana Inherited Kannada Katakana Khmer Lao "
-           "Latin Malayalam Mongolian Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan").split()
+SCRIPTS = """Adlam Ahom Arabic Armenian Avestan Balinese Bamum Batak Bengali Bopomofo Brahmi Braille Buginese
+Buhid Canadian_Aboriginal Cham Cherokee Common Coptic Cuneiform Cyrillic Deseret Devanagari
+Egyptian_Hieroglyphs Ethiopic Georgian Glagolitic Gothic Greek Gujarati Gurmukhi Han Hangul Hanunoo Hebrew
+Hiragana Inherited Javanese Kannada Katakana Kayah_Li Kharoshthi Khmer Khojki Lao Latin Lepcha Limbu Linear_A
+Linear_B Lisu Malayalam Mandaic Meetei_Mayek Mongolian Myanmar New_Tai_Lue Nko Ogham Ol_Chiki Oriya Osage
+Phags_Pa Rejang Runic Samaritan Saurashtra Shavian Sinhala Sundanese Syloti_Nagri Syriac Tagalog Tagbanwa
+Tai_Le Tai_Tham Tai_Viet Tamil Telugu Thaana Thai Tibetan Tifinagh Tirhuta Vai Yi
+Alphabetic Lowercase Uppercase Alnum Alpha Blank Cntrl Graph Lower Print Punct Upper XDigit
+Ideographic Emoji Extended_Pictographic White_Space Math Dash Hex_Digit ID_Start ID_Continue""".split()
 
 
 def covered(pieces):
@@ -102,9 +108,9 @@ def main():
 
     emit_ranges("regexSpace", r"\s of the regular-expression engine.", matching(r"\s"))
     emit_ranges("regexWord", r"\w of the regular-expression engine.", matching(r"\w"))
-    print("\n// scriptRanges: \\p{Script} of the regular-expression engine.\nvar scriptRanges = map[string][]uint32{")
+    print("\n// scriptRanges: scripts and other properties of the regular-expression engine, by name.\nvar scriptRanges = map[string][]uint32{")
     for s in SCRIPTS:
-        print(f'\t"{s.lower()}": {{' + " ".join(f"{a:#x}, {b:#x}," for a, b in ranges(matching(r"\p{%s}" % s))) + "},")
+        print(f'\t"{s.lower().replace('_', '')}": {{' + " ".join(f"{a:#x}, {b:#x}," for a, b in ranges(matching(r"\p{%s}" % s))) + "},")
     print("}")
 
     # The Rust standard library and the crates regex and unicode_categories.

@@ -161,10 +161,39 @@ var SplitScripts = sync.OnceValue(func() *Table {
 	return NewTable(func(r rune) uint8 { return script[r] })
 })
 
-// Script returns the code points of a script as first, last pairs.
-func Script(name string) ([]uint32, bool) {
-	r, ok := scriptRanges[strings.ToLower(name)]
+// Property returns the code points of a script or another property, as the regular-expression
+// engine has it, as first, last pairs. Case, spaces, hyphens and underscores of the name do not
+// count.
+func Property(name string) ([]uint32, bool) {
+	r, ok := scriptRanges[strings.NewReplacer("_", "", " ", "", "-", "").Replace(strings.ToLower(name))]
 	return r, ok
+}
+
+// RegexSpaces is \s of the regular-expression engine, as first, last pairs.
+func RegexSpaces() []uint32 { return regexSpace }
+
+// RegexWords is its \w.
+func RegexWords() []uint32 { return regexWord }
+
+// CategoryRanges returns the code points of the categories in mask (1<<Lu | …) as first, last
+// pairs.
+func CategoryRanges(mask uint32) []uint32 {
+	var out []uint32
+	for i, x := range categoryRanges {
+		if mask>>(x&31)&1 == 0 {
+			continue
+		}
+		last := uint32(utf8.MaxRune)
+		if i+1 < len(categoryRanges) {
+			last = categoryRanges[i+1]>>5 - 1
+		}
+		if n := len(out); n > 0 && out[n-1]+1 == x>>5 {
+			out[n-1] = last
+		} else {
+			out = append(out, x>>5, last)
+		}
+	}
+	return out
 }
 
 // parseMap reads the records that generate.py's emit_map writes.
