@@ -29,6 +29,9 @@ func Load(path string) (*Tokenizer, error) {
 	return t, nil
 }
 
+// Parse reads the contents of a tokenizer.json.
+func Parse(data []byte) (*Tokenizer, error) { return parseJSON(data) }
+
 // choose returns the file of a folder that Load reads.
 func choose(folder string) (string, error) {
 	for _, name := range []string{"tokenizer.json"} {
