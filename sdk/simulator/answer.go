@@ -184,7 +184,7 @@ func (a *answer) record() {
 			r.UsageSent = r.UsageSent || e.Kinds&UsageReport != 0
 		}
 	} else if _, whole := r.First(Body); whole && a.done {
-		copy(sent, a.output)
+		copy(sent, a.sent)
 		for i := range finished {
 			finished[i] = true
 		}

@@ -63,16 +63,30 @@ func (d *deliverer) deliver(e Event, p []byte) error {
 	return d.settle(d.x.wire.piece(p))
 }
 
-// settle notes that all events so far went out with a write.
+// settle notes that all events so far are out, the last with a write.
 func (d *deliverer) settle(write int, err error) error {
 	if err != nil {
 		return err
 	}
-	for i := d.x.settled; i < len(d.x.record.Events); i++ {
-		d.x.record.Events[i].Write = write
-	}
-	d.x.settled = len(d.x.record.Events)
+	d.complete(len(d.x.record.Events), write)
 	return nil
+}
+
+// complete notes that the events up to an index are out, none later than with a
+// write.
+func (d *deliverer) complete(events, write int) {
+	r := d.x.record
+	for ; d.x.settled < events; d.x.settled++ {
+		e := &r.Events[d.x.settled]
+		last := e.Offset + int64(e.Bytes) - 1
+		if d.fault.newline() == "\r\n" {
+			last-- // nothing that could follow the carriage return changes the event
+		}
+		e.Write = write
+		for r.Writes[e.Write].Offset > last {
+			e.Write--
+		}
+	}
 }
 
 // flush sends what is held back.
@@ -100,11 +114,7 @@ func (d *deliverer) straddle(p []byte) error {
 	if err != nil || !whole {
 		return err
 	}
-	last := len(d.x.record.Events) - 1
-	for i := d.x.settled; i < last; i++ {
-		d.x.record.Events[i].Write = write
-	}
-	d.x.settled = last
+	d.complete(len(d.x.record.Events)-1, write)
 	return nil
 }
 

@@ -98,7 +98,10 @@ type Event struct {
 	Tokens int   `json:"tokens,omitempty"`
 	Offset int64 `json:"offset"`
 	Bytes  int   `json:"bytes"` // with the blank line that ends it
-	Write  int   `json:"write"` // index in Record.Writes of the write with its last byte
+	// Write is the index in Record.Writes of the write that completed the event:
+	// the one with its last byte or, where lines end in CR LF, with the carriage
+	// return before it, since what follows cannot change the event any more.
+	Write int `json:"write"`
 }
 
 // Kinds says what an event is. The low bits are those of backend.Kinds.
@@ -158,7 +161,7 @@ func (k *Kinds) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Interval returns when the write with the event's last byte began and ended.
+// Interval returns when the write that completed the event began and ended.
 func (r *Record) Interval(e Event) (before, after stamp.Nanos) {
 	w := r.Writes[e.Write]
 	return w.Before, w.After

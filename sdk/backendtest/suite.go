@@ -1,0 +1,176 @@
+package backendtest
+
+import (
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/host"
+	"github.com/genai-bench/genai-bench/sdk/simulator"
+)
+
+// Suite says what to test.
+type Suite struct {
+	// New makes a backend that was not opened yet.
+	New func() backend.Backend
+	// Component is the backend's name in the binary; "" is its description's.
+	Component string
+	// Binary builds the plugin and returns its path; Build makes one. nil: the
+	// third way is skipped.
+	Binary func(t testing.TB) string
+	// Upstream changes how the simulator behaves. Its models, key and faults are
+	// the suite's.
+	Upstream simulator.Config
+	// Configure, which may be nil, completes the configuration with which the
+	// backend is opened.
+	Configure func(t testing.TB, config *backend.Config)
+	// Bad are configurations that Open must refuse, besides those that are bad
+	// for every backend.
+	Bad map[string]BadConfig
+	// Skip names tests that the backend cannot pass, each with the reason:
+	// "failures/redirect": "the vendor's gateway redirects".
+	Skip map[string]string
+	// Patience is how long a test waits for what must come; 0 is 15 s.
+	Patience time.Duration
+}
+
+// BadConfig is a configuration that Open must refuse.
+type BadConfig struct {
+	Change  func(config *backend.Config) // makes a good configuration bad
+	Options []string                     // that must be among the names of the problems
+}
+
+// Run runs the suite in all three ways.
+func Run(t *testing.T, s Suite) {
+	t.Helper()
+	if s.New == nil {
+		t.Fatal("backendtest: Suite.New is missing")
+	}
+	if s.Component == "" {
+		s.Component = s.New().Describe().Name
+	}
+	if s.Patience == 0 {
+		s.Patience = 15 * time.Second
+	}
+	ways := []struct {
+		name  string
+		start func(t *testing.T, log hclog.Logger) host.Runner
+	}{
+		{"direct", func(*testing.T, hclog.Logger) host.Runner { return host.Direct(s.New()) }},
+		{"in-process", func(t *testing.T, _ hclog.Logger) host.Runner {
+			r, err := host.InProcess(s.New())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}},
+		{"binary", nil},
+	}
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			start := way.start
+			if start == nil {
+				if s.Binary == nil {
+					t.Skip("Suite.Binary is not set")
+				}
+				path := s.Binary(t)
+				passthrough := passthroughOf(t, path)
+				start = func(t *testing.T, log hclog.Logger) host.Runner {
+					r, err := host.Launch(t.Context(), host.Options{Path: path, Logger: log, EnvPassthrough: passthrough})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return r
+				}
+			}
+			before := goleak.IgnoreCurrent()
+			(&kit{Suite: s, start: start, description: s.New().Describe()}).run(t)
+			t.Run("leaves no goroutine", func(t *testing.T) { goleak.VerifyNone(t, before) })
+		})
+	}
+}
+
+func passthroughOf(t *testing.T, path string) []string {
+	t.Helper()
+	d, err := host.Describe(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Plugin.EnvPassthrough
+}
+
+// Build returns a function for Suite.Binary that builds the main package in a
+// directory (relative to the test's) with the go command.
+func Build(directory string) func(t testing.TB) string {
+	return func(t testing.TB) string {
+		t.Helper()
+		absolute, err := filepath.Abs(directory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(filepath.Base(absolute), "genai-bench-plugin-")
+		path := filepath.Join(t.TempDir(), "genai-bench-plugin-"+name)
+		if runtime.GOOS == "windows" {
+			path += ".exe"
+		}
+		command := exec.Command("go", "build", "-o", path, ".")
+		command.Dir = absolute
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("go build in %s: %v\n%s", absolute, err, out)
+		}
+		return path
+	}
+}
+
+// run runs every test one way.
+func (k *kit) run(t *testing.T) {
+	groups := []struct {
+		name  string
+		tests []test
+	}{
+		{"describe", k.describing()},
+		{"open", k.opening()},
+		{"answers", k.answers()},
+		{"failures", k.failures()},
+		{"control", k.control()},
+		{"sending", k.sending()},
+		{"probe", k.probing()},
+	}
+	for _, g := range groups {
+		t.Run(g.name, func(t *testing.T) {
+			for _, test := range g.tests {
+				t.Run(test.name, func(t *testing.T) {
+					if why, ok := k.Skip[g.name+"/"+test.name]; ok {
+						t.Skip(why)
+					}
+					if test.skip != "" {
+						t.Skip(test.skip)
+					}
+					test.run(t)
+				})
+			}
+		})
+	}
+}
+
+// test is one test of the suite.
+type test struct {
+	name string
+	run  func(t *testing.T)
+	skip string // why it is skipped; "" is run
+}
+
+// unless is the reason for skipping what is not so.
+func unless(ok bool, reason string) string {
+	if ok {
+		return ""
+	}
+	return reason
+}
