@@ -1,0 +1,53 @@
+package load
+
+import (
+	"errors"
+	"time"
+
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+// StopReason says why a run stopped sending.
+type StopReason string
+
+// The reasons that the package has itself; Run.Stop may bring others.
+const (
+	StopRequests    StopReason = "requests"    // Limits.MaxRequests were sent
+	StopTime        StopReason = "time"        // Limits.MaxTime was over
+	StopSender      StopReason = "sender"      // nothing could be sent any more
+	StopCancelled   StopReason = "cancelled"   // the context ended
+	StopInterrupted StopReason = "interrupted" // for Run.Stop: the user wants an end
+)
+
+// ErrDrained is the cause of the requests' end where they outlasted the drain.
+var ErrDrained = errors.New("the run ended before the answer did")
+
+// Result is what a run was, in time and number.
+type Result struct {
+	Start     stamp.Nanos // the schedule's zero
+	FirstSend stamp.Nanos // when the first request was due or, if later, handed over; 0 where none was
+	LastSend  stamp.Nanos // the same of the last
+	// StopAt is the end of the sending: the time limit, the last send of a run
+	// limited by number, or when it was stopped.
+	StopAt     stamp.Nanos
+	StopReason StopReason
+	// End is when the last answer had ended or was given up. It may lie before
+	// StopAt, where the time limit came after all arrivals and answers.
+	End stamp.Nanos
+
+	Sent      uint64
+	Finished  uint64 // reported by Done, however they ended
+	Cancelled uint64 // were in flight when the drain was over
+	Abandoned uint64 // of those, never reported
+	// Missed arrivals of the open loop were due before the time limit and not
+	// sent before it: the client could not keep up.
+	Missed uint64
+
+	Asked    float64 // requests per second; 0 for the closed loops
+	Achieved float64 // requests per second sent, from Start to StopAt
+
+	// Lateness is from intended to handed over. Late counts those of more than
+	// a millisecond.
+	Late              uint64
+	LateMean, LateMax time.Duration
+}
