@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/genai-bench/genai-bench/sdk"
 	"github.com/genai-bench/genai-bench/sdk/internal/convert"
@@ -20,10 +21,10 @@ import (
 // Describe asks the plugin file what it is, by `PATH describe`: without
 // handshake, network or configuration, within 5 s. A failure is a *StartError.
 func Describe(ctx context.Context, path string) (sdk.Description, error) {
-	return describe(ctx, path, environment(nil, nil))
+	return describe(ctx, path, environment(nil, nil), limits.Describe)
 }
 
-func describe(ctx context.Context, path string, environ []string) (sdk.Description, error) {
+func describe(ctx context.Context, path string, environ []string, within time.Duration) (sdk.Description, error) {
 	var d sdk.Description
 	path, err := executable(path)
 	if err != nil {
@@ -35,7 +36,7 @@ func describe(ctx context.Context, path string, environ []string) (sdk.Descripti
 			Hint: "is this a genai-bench plugin?",
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limits.Describe, errors.New("no description"))
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 
 	stdout := &boundedBuffer{limit: limits.DescriptionBytes}
@@ -51,8 +52,8 @@ func describe(ctx context.Context, path string, environ []string) (sdk.Descripti
 		_ = killGroup(cmd.Process) // what it left behind; nothing, as a rule
 	}
 	switch {
-	case ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return failed("`describe` gave no answer within %s", limits.Describe)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return failed("`describe` gave no answer within %s", within)
 	case ctx.Err() != nil:
 		return d, ctx.Err()
 	case stdout.cut:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -86,23 +85,10 @@ func (c *call) send(message any) error {
 		c.loop.Drain(max(m.deadline.Sub(stamp.Now()), 0))
 	case progressMessage:
 		c.loop.CountEvents()
-		go c.report(m.interval)
+		go c.loop.Report(m.interval, c.done, c.progress)
 	case blobMessage: // the requests hold the texts and images themselves
 	}
 	return nil
-}
-
-func (c *call) report(interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-ticker.C:
-			c.progress(c.loop.Progress())
-		}
-	}
 }
 
 func (d *direct) Close(ctx context.Context) error {

@@ -71,7 +71,7 @@ func (e *CallError) Unwrap() error { return e.Err }
 
 // callError makes an error of a failed call. died is how the process ended, or
 // "" while it lives.
-func callError(plugin, call string, err error, died string) error {
+func callError(plugin, call string, err error, died string) *CallError {
 	s, _ := status.FromError(err)
 	e := &CallError{Plugin: plugin, Call: call, Detail: oneLine(s.Message()), Err: err}
 	switch {

@@ -57,12 +57,12 @@ func InProcess(b backend.Backend) (Runner, error) {
 	}
 	go func() { _ = server.Serve(listener) }()
 	r := &inProcess{server: server, client: client, exited: make(chan struct{})}
-	r.remote = &remote{name: info.GetName(), conn: client, exited: r.exited, died: func() string { return "" }}
+	r.remote = &remote{name: info.GetName(), conn: client, exited: r.exited, died: func() string { return "" }, log: newPluginLog(logger)}
 	return r, nil
 }
 
 func (r *inProcess) Run(ctx context.Context, options RunOptions) (*Session, error) {
-	return r.run(ctx, options, hclog.NewNullLogger())
+	return r.run(ctx, options)
 }
 
 func (r *inProcess) Close(ctx context.Context) error {

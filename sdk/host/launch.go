@@ -43,6 +43,9 @@ type Options struct {
 	Logger hclog.Logger
 	// TempDir is where the folder with the socket is made; "": the system's.
 	TempDir string
+
+	// startWithin shortens limits.Start in tests.
+	startWithin time.Duration
 }
 
 // Process is a plugin process that was launched. It implements Runner.
@@ -59,8 +62,9 @@ type Process struct {
 
 var _ Runner = (*Process)(nil)
 
-// Launch starts a plugin and connects to it, within 10 s. The process is gone
-// when an error is returned; it is a *StartError, or ctx's.
+// Launch starts a plugin and connects to it, within 10 s. ctx bounds the start
+// only. The process is gone when an error is returned; it is a *StartError, or
+// ctx's. Close or Kill must be called, also after the plugin has died.
 func Launch(ctx context.Context, o Options) (*Process, error) {
 	path, err := executable(o.Path)
 	if err != nil {
@@ -79,7 +83,11 @@ func Launch(ctx context.Context, o Options) (*Process, error) {
 	}
 	p := &Process{dir: dir, child: newChild(path, logger)}
 	p.client = goplugin.NewClient(p.config(path, o, logger))
-	if err := p.connect(ctx, path); err != nil {
+	bound := limits.Start
+	if o.startWithin != 0 {
+		bound = o.startWithin
+	}
+	if err := p.connect(ctx, path, bound); err != nil {
 		p.Kill()
 		return nil, err
 	}
@@ -129,8 +137,8 @@ func levelName(logger hclog.Logger) string {
 
 // connect starts the process and dials it. Both wait for the plugin; a plugin
 // that is late is killed, which ends the waits.
-func (p *Process) connect(given context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(given, limits.Start)
+func (p *Process) connect(given context.Context, path string, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(given, within)
 	defer cancel()
 	type result struct {
 		conn *grpc.ClientConn
@@ -148,7 +156,7 @@ func (p *Process) connect(given context.Context, path string) error {
 	stopKilling := context.AfterFunc(ctx, func() {
 		if given.Err() == nil {
 			_ = p.child.fail(&StartError{
-				Path: path, Kind: ErrStartTimeout, Detail: "no handshake within " + limits.Start.String(), Hint: "is this a genai-bench plugin?",
+				Path: path, Kind: ErrStartTimeout, Detail: "no handshake within " + within.String(), Hint: "is this a genai-bench plugin?",
 			})
 		}
 		p.child.kill()
@@ -168,7 +176,7 @@ func (p *Process) connect(given context.Context, path string) error {
 	if r.err == nil && ctx.Err() == nil {
 		p.remote = &remote{
 			name: nameOf(path), conn: r.conn, exited: p.child.exited,
-			died: p.died, secrets: p.child.log.hide,
+			died: p.died, log: p.child.log,
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -12,10 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/genai-bench/genai-bench/sdk"
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/internal/limits"
 )
 
 func TestLifeOfAPlugin(t *testing.T) {
@@ -28,7 +30,7 @@ func TestLifeOfAPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(byArgument, byRPC); diff != "" {
+	if diff := gocmp.Diff(byArgument, byRPC); diff != "" {
 		t.Errorf("`describe` and Describe differ (-argument +RPC):\n%s", diff)
 	}
 	if byRPC.Plugin.Name != "bad" || byRPC.Plugin.SDKVersion != sdk.Version || len(byRPC.Backends()) != 1 {
@@ -92,6 +94,7 @@ func TestLifeOfAPlugin(t *testing.T) {
 }
 
 func TestWhyAPluginDoesNotStart(t *testing.T) {
+	t.Parallel()
 	notExecutable := filepath.Join(t.TempDir(), "genai-bench-plugin-x")
 	if err := os.WriteFile(notExecutable, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
@@ -105,7 +108,7 @@ func TestWhyAPluginDoesNotStart(t *testing.T) {
 		checksum   []byte
 		kind       error
 		says       []string
-		bound      time.Duration
+		within     time.Duration // 0: 10 s
 	}{
 		"no such file":     {path: "/nonexistent/genai-bench-plugin-z", kind: ErrNotExecutable, says: []string{"no such file"}},
 		"a folder":         {path: t.TempDir(), kind: ErrNotExecutable, says: []string{"folder"}},
@@ -122,7 +125,7 @@ func TestWhyAPluginDoesNotStart(t *testing.T) {
 		"speaks a newer protocol": {
 			mode: "newer-version", kind: ErrProtocolVersion, says: []string{"speaks version 2", "upgrade genai-bench"},
 		},
-		"hangs": {mode: "hangs-at-start", kind: ErrStartTimeout, says: []string{"10s"}, bound: 14 * time.Second},
+		"hangs": {mode: "hangs-at-start", kind: ErrStartTimeout, says: []string{"1s"}, within: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,15 +134,12 @@ func TestWhyAPluginDoesNotStart(t *testing.T) {
 				path = badPlugin
 			}
 			log := &hostLog{}
-			bound := test.bound
-			if bound == 0 {
-				bound = 5 * time.Second
-			}
 			dir := shortDir(t)
-			within(t, bound, "Launch", func() {
+			within(t, 5*time.Second, "Launch", func() {
 				_, err := Launch(context.Background(), Options{
 					Path: path, Checksum: test.checksum, Logger: log.logger(), TempDir: dir,
 					Environ: environ(test.mode), EnvPassthrough: []string{"BADPLUGIN*"},
+					startWithin: test.within,
 				})
 				var start *StartError
 				if !errors.As(err, &start) || !errors.Is(err, test.kind) {
@@ -170,7 +170,7 @@ func TestWhyAPluginDoesNotStart(t *testing.T) {
 // is not with a long test name.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "h")
+	dir, err := os.MkdirTemp("", "h") //nolint:usetesting // t.TempDir has the test's name in it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,22 +205,24 @@ func TestChecksumOfTheRightFile(t *testing.T) {
 }
 
 func TestDescribeByArgument(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
-		mode  string
-		says  string
-		bound time.Duration
+		mode   string
+		says   string
+		within time.Duration // 0: 5 s
 	}{
-		"hangs":             {"describe-hangs", "no answer within 5s", 7 * time.Second},
-		"prints no JSON":    {"describe-garbage", "invalid character 'U'", time.Second},
-		"is not ours":       {"describe-nameless", "without the plugin's name", time.Second},
-		"fails":             {"describe-fails", "exit status 3; its last line: libfoo.so: cannot open", time.Second},
-		"prints too much":   {"describe-floods", "more than 4 MiB", 4 * time.Second},
-		"behaves afterward": {"", "", time.Second},
+		"hangs":           {"describe-hangs", "no answer within 500ms", 500 * time.Millisecond},
+		"prints no JSON":  {"describe-garbage", "invalid character 'U'", 0},
+		"is not ours":     {"describe-nameless", "without the plugin's name", 0},
+		"fails":           {"describe-fails", "exit status 3; its last line: libfoo.so: cannot open", 0},
+		"prints too much": {"describe-floods", "more than 4 MiB", 0},
+		"behaves":         {"", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			within(t, test.bound+3*time.Second, "describe", func() {
-				_, err := describe(t.Context(), badPlugin, environ(test.mode))
+			patience := cmp.Or(test.within, limits.Describe)
+			within(t, patience+2*time.Second, "describe", func() {
+				_, err := describe(t.Context(), badPlugin, environ(test.mode), patience)
 				switch {
 				case test.says == "" && err != nil:
 					t.Error(err)

@@ -28,6 +28,7 @@ import (
 // TestCallsThatHang: the deadline is the caller's where it is shorter than the
 // contract's, and the plugin can be killed afterwards.
 func TestCallsThatHang(t *testing.T) {
+	t.Parallel()
 	for mode, call := range map[string]func(ctx context.Context, p *Process) error{
 		"hangs-in-describe": func(ctx context.Context, p *Process) error { _, err := p.Describe(ctx); return err },
 		"hangs-in-open": func(ctx context.Context, p *Process) error {
@@ -62,6 +63,7 @@ func TestCallsThatHang(t *testing.T) {
 }
 
 func TestDescribeHasADeadlineOfItsOwn(t *testing.T) {
+	t.Parallel()
 	p, _ := launch(t, "hangs-in-describe")
 	within(t, limits.Describe+time.Second, "Describe", func() {
 		if _, err := p.Describe(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
@@ -72,6 +74,7 @@ func TestDescribeHasADeadlineOfItsOwn(t *testing.T) {
 
 // TestStop: however a plugin refuses to go, it goes, with all it started.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		mode      string
 		after     func(p *Process)
@@ -163,6 +166,7 @@ func TestCrashesOfCalls(t *testing.T) {
 
 // TestLogs: nothing on stderr or stdout can crash or flood the host.
 func TestLogs(t *testing.T) {
+	t.Parallel()
 	for mode, test := range map[string]struct {
 		has, hasNot []string
 		most        int // bytes
@@ -187,9 +191,16 @@ func TestLogs(t *testing.T) {
 			if err != nil || o.Failed() {
 				t.Fatalf("Open: %v", err)
 			}
+			if bytes.Contains(o.EffectiveConfig, []byte("sk-planted")) {
+				t.Errorf("the configuration has the key: %s", o.EffectiveConfig)
+			}
 			s, got := runSession(t, p)
 			start(t, s, chat(1, "still here"))
 			got.one(t, 1)
+			start(t, s, chat(2, "fail"))
+			if e := got.one(t, 2).Error; strings.Contains(e.Error(), "sk-planted") {
+				t.Errorf("the error has the key: %v", e)
+			}
 			if err := s.Drain(t.Context(), time.Second); err != nil {
 				t.Error(err)
 			}

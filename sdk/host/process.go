@@ -100,5 +100,5 @@ func (p *Process) Pid() int { return p.child.pid() }
 
 // Run implements Runner.
 func (p *Process) Run(ctx context.Context, options RunOptions) (*Session, error) {
-	return p.run(ctx, options, p.child.log.logger)
+	return p.run(ctx, options)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk"
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/internal/convert"
 	pluginv1 "github.com/genai-bench/genai-bench/sdk/internal/genproto/genaibench/plugin/v1"
 	"github.com/genai-bench/genai-bench/sdk/internal/limits"
@@ -54,14 +55,16 @@ type remote struct {
 	exited <-chan struct{}
 	// died says how the plugin ended; "" where it is alive.
 	died func() string
-	// opened is told the secrets that are about to be sent.
-	secrets func([]string)
+	// log knows the secrets that were sent.
+	log *pluginLog
 }
 
 // failed makes the error of a call. Where the connection broke, the process is
 // about to be found dead; that is the better explanation.
 func (r *remote) failed(call string, err error) error {
-	return callError(r.name, call, err, r.ending(err))
+	e := callError(r.name, call, err, r.ending(err))
+	e.Detail = r.log.blotOut(e.Detail)
+	return e
 }
 
 // ending waits a moment for the end of the process where err looks like it.
@@ -92,16 +95,14 @@ func (r *remote) Open(ctx context.Context, component string, config backend.Conf
 	if err != nil {
 		return backend.Opened{}, err
 	}
-	if r.secrets != nil {
-		r.secrets(secretsOf(config))
-	}
+	r.log.hide(secretsOf(config))
 	ctx, cancel := context.WithTimeout(ctx, limits.Open)
 	defer cancel()
 	answer, err := pluginv1.NewPluginServiceClient(r.conn).Open(ctx, request)
 	if err != nil {
 		return backend.Opened{}, r.failed("Open", err)
 	}
-	return convert.OpenedFromProto(answer), nil
+	return r.log.redacted(convert.OpenedFromProto(answer)), nil
 }
 
 func (r *remote) Probe(ctx context.Context) (backend.Probe, error) {
@@ -111,7 +112,9 @@ func (r *remote) Probe(ctx context.Context) (backend.Probe, error) {
 	if err != nil {
 		return backend.Probe{}, r.failed("Probe", err)
 	}
-	return convert.ProbeFromProto(answer), nil
+	probe := convert.ProbeFromProto(answer)
+	r.log.redactError(probe.Failure)
+	return probe, nil
 }
 
 // closeBackend makes the Close call.
@@ -153,4 +156,21 @@ func secretsOf(c backend.Config) []string {
 		}
 	}
 	return secrets
+}
+
+// redacted makes sure of what plugins have to see to themselves: what Open
+// answers goes into metadata and onto the terminal.
+func (l *pluginLog) redacted(o backend.Opened) backend.Opened {
+	for i := range o.Problems {
+		o.Problems[i].Message, o.Problems[i].Hint = l.blotOut(o.Problems[i].Message), l.blotOut(o.Problems[i].Hint)
+	}
+	o.EffectiveConfig = []byte(l.blotOut(string(o.EffectiveConfig)))
+	o.Endpoint = l.blotOut(o.Endpoint)
+	return o
+}
+
+func (l *pluginLog) redactError(e *fault.Error) {
+	if e != nil {
+		e.Message, e.Hint = l.blotOut(e.Message), l.blotOut(e.Hint)
+	}
 }

@@ -244,6 +244,7 @@ func TestTheHostGivesUp(t *testing.T) {
 // TestPluginsThatBreakTheContractOfRequests has one test per way to die, to
 // hang or to lie with requests in hand.
 func TestPluginsThatBreakTheContractOfRequests(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		mode  string
 		texts []string // of the requests 1, 2, …

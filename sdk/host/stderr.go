@@ -36,12 +36,19 @@ func newPluginLog(logger hclog.Logger) *pluginLog {
 	return &pluginLog{logger: logger, limiter: lineLimiter{tokens: limits.LogLinesBurst}}
 }
 
-// hide makes the log blot out these values from now on.
+// hide makes blotOut blot out these values from now on.
 func (l *pluginLog) hide(secrets []string) {
+	// Shorter ones ("EMPTY", "dummy") guard nothing, and would blot out
+	// ordinary words.
+	const shortest = 8
 	var pairs []string
 	for _, s := range secrets {
-		if len(s) >= 4 { // shorter ones would blot out ordinary words
-			pairs = append(pairs, s, "[redacted]")
+		if len(s) < shortest {
+			continue
+		}
+		pairs = append(pairs, s, "[redacted]")
+		if quoted, err := json.Marshal(s); err == nil && string(quoted[1:len(quoted)-1]) != s {
+			pairs = append(pairs, string(quoted[1:len(quoted)-1]), "[redacted]")
 		}
 	}
 	if len(pairs) > 0 {
@@ -49,13 +56,16 @@ func (l *pluginLog) hide(secrets []string) {
 	}
 }
 
-// clean is a line fit for a log: no secrets, no control characters.
-func (l *pluginLog) clean(line string) string {
+// blotOut takes the secrets out of what a plugin says.
+func (l *pluginLog) blotOut(text string) string {
 	if blot := l.blot.Load(); blot != nil {
-		line = blot.Replace(line)
+		return blot.Replace(text)
 	}
-	return printable(line)
+	return text
 }
+
+// clean is a line fit for a log: no secrets, no control characters.
+func (l *pluginLog) clean(line string) string { return printable(l.blotOut(line)) }
 
 func printable(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
@@ -100,14 +110,6 @@ func (l *pluginLog) report(suppressed int) {
 func (l *pluginLog) line(line string) {
 	line = l.clean(line)
 	level, message, fields := parseLine(line)
-	if blot := l.blot.Load(); blot != nil { // JSON may have spelled a secret with escapes
-		message = blot.Replace(message)
-		for i, field := range fields {
-			if text, ok := field.(string); ok {
-				fields[i] = blot.Replace(text)
-			}
-		}
-	}
 	l.remember(message, fields)
 	allowed, suppressed := l.limiter.allow(time.Now())
 	l.report(suppressed)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/internal/convert"
 	pluginv1 "github.com/genai-bench/genai-bench/sdk/internal/genproto/genaibench/plugin/v1"
@@ -23,7 +21,7 @@ type wire struct {
 }
 
 // run begins a session over the connection.
-func (r *remote) run(ctx context.Context, options RunOptions, logger hclog.Logger) (*Session, error) {
+func (r *remote) run(ctx context.Context, options RunOptions) (*Session, error) {
 	streamContext, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	// Opening a stream waits for the connection, not for the plugin; both
 	// should be there.
@@ -36,7 +34,7 @@ func (r *remote) run(ctx context.Context, options RunOptions, logger hclog.Logge
 		}
 		return nil, r.failed("Run", err)
 	}
-	s := newSession(options, logger)
+	s := newSession(options, r.log.logger)
 	s.begin(ctx, &wire{stream: stream, shared: s.shared, cancel: cancel})
 	go r.receive(streamContext, s, stream)
 	return s, nil
@@ -82,6 +80,7 @@ func (r *remote) receive(ctx context.Context, s *Session, stream pluginv1.Backen
 			if err != nil {
 				s.logger.Warn("the plugin sent an outcome that cannot be read", "seq", o.Seq, "error", err)
 			}
+			r.log.redactError(o.Error)
 			s.deliver(o)
 		case *pluginv1.RunResponse_Progress:
 			s.progress(convert.ProgressFromProto(m.Progress))

@@ -288,3 +288,23 @@ func (l *Loop) Progress() backend.Progress {
 		InFlight: uint32(inFlight), OutputEvents: l.outputEvents.Swap(0),
 	}
 }
+
+// Report gives out progress at intervals in which there was any, until done is
+// closed.
+func (l *Loop) Report(interval time.Duration, done <-chan struct{}, put func(backend.Progress)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	var last backend.Progress
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+		}
+		progress := l.Progress()
+		if progress != last || progress.Started+progress.Finished != 0 || progress.OutputEvents != 0 {
+			put(progress)
+		}
+		last = progress
+	}
+}

@@ -134,7 +134,9 @@ func TestCallsOutOfOrder(t *testing.T) {
 	_, err = c.Open(t.Context(), &pluginv1.OpenRequest{Component: "fake", ComponentKind: "sink"})
 	wantCode(t, err, codes.Unimplemented, "sink")
 
-	f.open = func() (backend.Opened, error) { return backend.Opened{Problems: []option.Problem{{Message: "no"}}}, nil }
+	f.open = func() (backend.Opened, error) {
+		return backend.Opened{Problems: []option.Problem{{Message: "no"}}}, nil
+	}
 	c.mustOpen(t) // which tells of a problem: it may be tried again
 	f.open = func() (backend.Opened, error) { return backend.Opened{}, errors.New("disk on fire") }
 	_, err = c.Open(t.Context(), &pluginv1.OpenRequest{Component: "fake"})

@@ -141,7 +141,7 @@ func (r *reader) take(message *pluginv1.RunRequest, received stamp.Nanos) error 
 		if interval := time.Duration(m.Progress.GetIntervalNs()); interval > 0 && !r.ticks {
 			r.ticks = true
 			r.loop.CountEvents()
-			go r.report(max(interval, limits.ProgressInterval))
+			go r.loop.Report(max(interval, limits.ProgressInterval), r.done, func(p backend.Progress) { r.out.Put(p) })
 		}
 	}
 	return nil // what is not known here is an addition of a later minor version
@@ -150,23 +150,4 @@ func (r *reader) take(message *pluginv1.RunRequest, received stamp.Nanos) error 
 func (r *reader) blob(id uint64) ([]byte, bool) {
 	data, ok := r.blobs[id]
 	return data, ok
-}
-
-// report sends progress at intervals, where there was any.
-func (r *reader) report(interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	var last backend.Progress
-	for {
-		select {
-		case <-r.done:
-			return
-		case <-ticker.C:
-		}
-		progress := r.loop.Progress()
-		if progress != last || progress.Started+progress.Finished != 0 || progress.OutputEvents != 0 {
-			r.out.Put(progress)
-		}
-		last = progress
-	}
 }

@@ -20,7 +20,10 @@ import (
 
 // misbehaving is a backend that answers with what it was asked, and misbehaves
 // as its mode says.
-type misbehaving struct{ mode string }
+type misbehaving struct {
+	mode string
+	key  string
+}
 
 var (
 	_ backend.Backend = (*misbehaving)(nil)
@@ -86,8 +89,9 @@ func (m *misbehaving) Open(_ context.Context, c backend.Config) (backend.Opened,
 		fmt.Fprintln(stderr, "[ERROR] out of cheese")
 		os.Exit(9) //nolint:forbidigo // the misbehaviour
 	}
+	m.key = c.APIKey.Reveal()
 	hclog.Default().Debug("opened", "model", c.Model)
-	opened := backend.Opened{EffectiveConfig: []byte(`{"model":"` + c.Model + `"}`), Endpoint: "nowhere", Clock: stamp.ClockUser}
+	opened := backend.Opened{EffectiveConfig: []byte(`{"model":"` + c.Model + `","key":"` + m.key + `"}`), Endpoint: "nowhere", Clock: stamp.ClockUser}
 	if c.Model == "" {
 		opened.Problems = []option.Problem{{Option: "api-model-name", Severity: option.Error, Message: "missing", Hint: "give one"}}
 	}
@@ -148,7 +152,7 @@ func (m *misbehaving) Do(ctx context.Context, r *backend.Request, rec *backend.R
 		go func() { panic("another goroutine went wrong") }()
 		select {}
 	case "fail":
-		rec.Fail(&fault.Error{Class: fault.Overloaded, HTTPStatus: 503, Message: "busy \xff", Retryable: true})
+		rec.Fail(&fault.Error{Class: fault.Overloaded, HTTPStatus: 503, Message: "busy \xff with " + m.key, Retryable: true})
 		return
 	}
 	at := stamp.Arrival{At: now + 1, Read: now + 1001}
