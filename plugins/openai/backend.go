@@ -116,17 +116,19 @@ var taskSupport = map[backend.Task]backend.TaskSupport{
 // Open implements backend.Backend.
 func (s *server) Open(ctx context.Context, config backend.Config) (backend.Opened, error) {
 	settings, problems := s.settings(config)
-	opened := backend.Opened{Problems: problems}
-	if !opened.Failed() {
-		client, more := openaiwire.New(settings)
-		opened.Problems = append(opened.Problems, more...)
-		if client != nil {
-			s.client = client
-			opened.Endpoint = client.URL(s.requestKind(config.Task, settings.Endpoint))
-			opened.Clock, opened.ClockNote = client.Clock()
-			opened.EffectiveConfig = effectiveConfig(settings, opened.Endpoint)
-		}
+	client, more := openaiwire.New(settings)
+	opened := backend.Opened{Problems: append(problems, more...)}
+	if client == nil {
+		return opened, nil
 	}
+	if opened.Failed() {
+		client.Close()
+		return opened, nil
+	}
+	s.client = client
+	opened.Endpoint = client.URL(s.requestKind(config.Task, settings.Endpoint))
+	opened.Clock, opened.ClockNote = client.Clock()
+	opened.EffectiveConfig = effectiveConfig(settings, opened.Endpoint)
 	return opened, nil
 }
 
@@ -142,6 +144,13 @@ func (s *server) requestKind(task backend.Task, endpoint openaiwire.Endpoint) ba
 	return kind
 }
 
+// makes tells whether the flavour has requests of a kind.
+func (s *server) makes(kind backend.Kind) bool {
+	return slices.ContainsFunc(s.tasks, func(t backend.Task) bool {
+		return slices.Contains(taskSupport[t].Requests, kind)
+	})
+}
+
 // Probe implements backend.Prober.
 func (s *server) Probe(ctx context.Context) (backend.Probe, error) {
 	if s.client == nil {
@@ -154,6 +163,10 @@ func (s *server) Probe(ctx context.Context) (backend.Probe, error) {
 func (s *server) Do(ctx context.Context, request *backend.Request, recorder *backend.Recorder) {
 	if s.client == nil {
 		recorder.Fail(fault.New(fault.Plugin, "%v", errNotOpen))
+		return
+	}
+	if kind := request.Kind(); !s.makes(kind) {
+		recorder.Fail(fault.New(fault.InvalidRequest, "%s has no requests of the kind %q", s.name, kind))
 		return
 	}
 	s.client.Do(ctx, request, recorder)

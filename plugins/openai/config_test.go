@@ -76,11 +76,14 @@ func TestOpenProblems(t *testing.T) {
 		}, nil},
 		"everything at once": {"vllm", "", func(c *backend.Config) {
 			c.Task, c.Model, c.APIKey = "image-to-embeddings", "", secret.New("line\nbreak")
+			c.RequestParams, c.TLS.CAFile = json.RawMessage(`"text"`), "/nowhere/ca.pem"
 		}, []option.Problem{
 			{Option: "task", Message: `vllm cannot do "image-to-embeddings"`, Hint: "it can do text-to-text, image-text-to-text, text-to-embeddings, text-to-rerank, text-to-image, text-to-speech"},
 			{Option: "api-model-name", Message: "is missing", Hint: "give --api-model-name the name by which the server knows the model"},
 			{Option: "api-base", Message: "is missing", Hint: "give --api-base the server's address, for example http://localhost:8000"},
 			{Option: "api-key", Message: "holds characters that no key has", Hint: "check for a line break or a quotation mark from a text editor in it"},
+			{Option: "additional-request-params", Message: "is no JSON object: it is a string", Hint: `give a JSON object, such as '{"temperature": 0.7}'`},
+			{Option: "ca-file", Message: "CA file: open /nowhere/ca.pem: no such file or directory"},
 		}},
 		"address without a scheme": {"vllm", "localhost:8000", nil, []option.Problem{{
 			Option: "api-base", Message: "is no address that starts with http:// or https://", Hint: "for example http://localhost:8000, with or without /v1",

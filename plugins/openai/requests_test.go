@@ -193,6 +193,14 @@ func TestDoBeforeOpen(t *testing.T) {
 	}
 }
 
+func TestKindsThatAreNotDeclared(t *testing.T) {
+	b := open(t, "together", "http://127.0.0.1:1", nil)
+	out := do(b, &backend.Request{Rerank: &backend.Rerank{Query: "q", Documents: []string{"d"}}})
+	if classOf(out) != fault.InvalidRequest || out.Error.Message != `together has no requests of the kind "rerank"` {
+		t.Errorf("%v", out.Error)
+	}
+}
+
 // TestKeyIsNeverRepeated: a server that echoes the key everywhere it can.
 func TestKeyIsNeverRepeated(t *testing.T) {
 	const planted, header, modelKey = "sk-planted/key+1234567890", "planted-header-0987", "planted-model-key-55"
