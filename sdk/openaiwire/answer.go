@@ -221,7 +221,7 @@ func (a *answer) readStream(src stamp.SpanReader) *fault.Error {
 			}
 		case errors.Is(err, sse.ErrUnfinished):
 			return a.unfinished(&event)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return a.truncation()
 		default:
 			return transportFault(err)

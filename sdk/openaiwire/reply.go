@@ -3,6 +3,7 @@ package openaiwire
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -141,7 +142,7 @@ func readSpeech(reply *httpclient.Answer, rec *backend.Recorder) *fault.Error {
 			continue
 		}
 		rec.Media(backend.Media{Bytes: size, Count: 1})
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return transportFault(err)
 		}
 		if size == 0 {
