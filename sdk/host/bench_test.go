@@ -7,12 +7,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
 // BenchmarkRun is what a request costs over the contract: CPU time of host and
@@ -59,7 +61,7 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // BenchmarkPaced is the same at 1,000 requests a second, when each request has
-// to wake both processes.
+// to wake both processes; and how late by that the plugin has the request.
 func BenchmarkPaced(b *testing.B) {
 	p, err := Launch(b.Context(), Options{Path: badPlugin})
 	if err != nil {
@@ -69,7 +71,11 @@ func BenchmarkPaced(b *testing.B) {
 	if _, err := p.Open(b.Context(), "bad", backend.Config{Model: "m", WorkerCount: 1}); err != nil {
 		b.Fatal(err)
 	}
-	s, err := p.Run(b.Context(), RunOptions{Outcome: func(*backend.Outcome) {}})
+	handed := make([]stamp.Nanos, b.N) // written before Start, read after its outcome
+	hops := make([]time.Duration, 0, b.N)
+	s, err := p.Run(b.Context(), RunOptions{Outcome: func(o *backend.Outcome) {
+		hops = append(hops, o.Received.Sub(handed[o.Seq]))
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -77,6 +83,7 @@ func BenchmarkPaced(b *testing.B) {
 	begun := time.Now()
 	for i := range b.N {
 		time.Sleep(time.Until(begun.Add(time.Duration(i) * time.Millisecond)))
+		handed[i] = stamp.Now()
 		if err := s.Start(chat(uint64(i), "sleep 20ms")); err != nil {
 			b.Fatal(err)
 		}
@@ -87,6 +94,9 @@ func BenchmarkPaced(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64((cpuTime(b, os.Getpid())-host).Microseconds())/float64(b.N), "host-µs/req")
 	b.ReportMetric(float64((cpuTime(b, p.Pid())-plugin).Microseconds())/float64(b.N), "plugin-µs/req")
+	slices.Sort(hops)
+	b.ReportMetric(float64(hops[len(hops)/2].Nanoseconds())/1e3, "hop-p50-µs")
+	b.ReportMetric(float64(hops[len(hops)*99/100].Nanoseconds())/1e3, "hop-p99-µs")
 }
 
 // cpuTime is user and system time of a process: finely for our own, in ticks

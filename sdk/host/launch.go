@@ -115,6 +115,7 @@ func (p *Process) config(path string, o Options, logger hclog.Logger) *goplugin.
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(
 				grpc.MaxCallRecvMsgSize(limits.MessageBytes), grpc.MaxCallSendMsgSize(limits.MessageBytes)),
+			grpc.WithDisableRetry(), // it would keep copies of what was sent
 			grpc.WithInitialWindowSize(limits.StreamWindowBytes),
 			grpc.WithInitialConnWindowSize(limits.StreamWindowBytes),
 		},

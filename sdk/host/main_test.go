@@ -207,6 +207,28 @@ func alive(pid int) bool {
 	return len(rest) > 0 && rest[0] != 'Z'
 }
 
+// freeze stops a process, and waits until all of its threads have.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 2*time.Second, "the process stops", func() bool {
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil {
+			time.Sleep(50 * time.Millisecond) // no /proc: hope
+			return true
+		}
+		for _, thread := range threads {
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/stat", pid, thread.Name()))
+			if _, rest, _ := bytes.Cut(stat, []byte(") ")); len(rest) == 0 || rest[0] != 'T' {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, 2*time.Second, fmt.Sprintf("process %d is gone", pid), func() bool { return !alive(pid) })

@@ -90,7 +90,7 @@ func TestStop(t *testing.T) {
 		"leaves a grandchild":       {mode: "grandchild", bound: 2 * time.Second, sleeper: true},
 		"leaves one that runs away": {mode: "grandchild-own-session", bound: 2 * time.Second, sleeper: true, runsAway: true},
 		"is stopped (SIGSTOP)": {
-			after: func(p *Process) { _ = syscall.Kill(p.Pid(), syscall.SIGSTOP) },
+			after: func(p *Process) { freeze(t, p.Pid()) },
 			bound: 500*time.Millisecond + limits.StopGrace + time.Second, closeFail: true,
 		},
 		"is dead already": {
@@ -329,7 +329,7 @@ func TestNoPluginOutlivesItsHost(t *testing.T) {
 				t.Fatalf("the host says %q: %v", line, err)
 			}
 			if test.stop {
-				_ = syscall.Kill(pid, syscall.SIGSTOP)
+				freeze(t, pid)
 			}
 			_ = host.Process.Kill()
 			_ = host.Wait()

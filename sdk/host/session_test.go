@@ -262,7 +262,7 @@ func TestPluginsThatBreakTheContractOfRequests(t *testing.T) {
 		},
 		"hangs in Do":        {texts: []string{"hang"}, class: fault.Plugin, says: "unanswered until 300ms past its timeout"},
 		"never answers":      {mode: "never-answers", texts: []string{"x"}, class: fault.Plugin, says: "unanswered"},
-		"is stopped":         {texts: []string{"sleep 1m"}, after: func(p *Process) { _ = syscall.Kill(p.Pid(), syscall.SIGSTOP) }, class: fault.Plugin, says: "unanswered"},
+		"is stopped":         {texts: []string{"sleep 1m"}, after: func(p *Process) { freeze(t, p.Pid()) }, class: fault.Plugin, says: "unanswered"},
 		"ends the stream":    {mode: "ends-early", texts: []string{"x"}, class: fault.Plugin, says: "requests unanswered"},
 		"answers twice":      {mode: "answers-twice", texts: []string{"x", "y"}, stray: 2},
 		"answers the unborn": {mode: "answers-unknown", texts: []string{"x"}, stray: 1},
