@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
@@ -135,7 +134,7 @@ func TestAheadEndsWithContextAndClose(t *testing.T) {
 }
 
 func TestWorkloadHash(t *testing.T) {
-	corpus := mustCorpus(t, gptLike(), dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	hash := func(workers int, config prompt.Config) string {
 		a := prompt.NewAhead(mustSource(t, corpus, config), prompt.AheadOptions{Workers: workers, Count: 40})
 		defer a.Close()
@@ -172,7 +171,7 @@ func TestWorkloadHash(t *testing.T) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	corpus := mustCorpus(b, gptLike(), dataset.BuiltIn())
+	corpus := mustGPTCorpus(b)
 	for _, n := range []int{100, 2000, 7800} {
 		b.Run(fmt.Sprintf("D(%d)", n), func(b *testing.B) {
 			source := mustSource(b, corpus, prompt.Config{Scenario: mustScenario(b, fmt.Sprintf("D(%d,100)", n)), Seed: 1})

@@ -16,6 +16,8 @@ type fake struct {
 	ids    map[string]uint32
 	tokens []string
 	words  *regexp.Regexp // what tokens may not cross; nil: they cross everything
+	most   int            // bytes of the longest token
+	cache  sync.Map       // word to its []uint32: the expression is slow, above all under the race detector
 }
 
 // The borders of GPT-like tokenizers: a word with the space before it, marks
@@ -28,6 +30,7 @@ func newFake(words *regexp.Regexp, common map[string]int, size int) *fake {
 		if _, ok := f.ids[token]; !ok {
 			f.ids[token] = uint32(len(f.tokens))
 			f.tokens = append(f.tokens, token)
+			f.most = max(f.most, len(token))
 		}
 	}
 	for c := range 256 {
@@ -60,7 +63,7 @@ var builtinLines = sync.OnceValue(func() []string {
 // gptLike has whole words and parts of words, none across borders of words.
 var gptLike = sync.OnceValue(func() *fake {
 	common := make(map[string]int)
-	for _, line := range builtinLines() {
+	for _, line := range builtinLines()[:2000] {
 		for _, w := range gptWords.FindAllString(line+"\n", -1) {
 			common[w]++
 			common[strings.TrimPrefix(w, " ")]++
@@ -92,14 +95,25 @@ func (f *fake) each(text string, token func(id uint32)) {
 		f.greedy(text, token)
 		return
 	}
-	for _, at := range f.words.FindAllStringIndex(text, -1) {
-		f.greedy(text[at[0]:at[1]], token)
+	// A line is cut into words as a whole; what follows a line break begins anew.
+	for line := range strings.Lines(text) {
+		ids, ok := f.cache.Load(line)
+		if !ok {
+			var list []uint32
+			for _, word := range f.words.FindAllString(line, -1) {
+				f.greedy(word, func(id uint32) { list = append(list, id) })
+			}
+			ids, _ = f.cache.LoadOrStore(line, list)
+		}
+		for _, id := range ids.([]uint32) {
+			token(id)
+		}
 	}
 }
 
 func (f *fake) greedy(text string, token func(id uint32)) {
 	for len(text) > 0 {
-		n := min(len(text), 24)
+		n := min(len(text), f.most)
 		for ; n > 1; n-- {
 			if _, ok := f.ids[text[:n]]; ok {
 				break

@@ -34,6 +34,20 @@ func mustCorpus(t testing.TB, tokenizer prompt.Tokenizer, texts dataset.Texts) *
 	return c
 }
 
+// gptCorpus is the built-in text as gptLike sees it.
+var gptCorpus = sync.OnceValues(func() (*prompt.Corpus, error) {
+	return prompt.NewCorpus(gptLike(), "fake", dataset.BuiltIn())
+})
+
+func mustGPTCorpus(t testing.TB) *prompt.Corpus {
+	t.Helper()
+	c, err := gptCorpus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func mustSource(t testing.TB, corpus *prompt.Corpus, config prompt.Config) *prompt.Source {
 	t.Helper()
 	if config.Task == "" {
@@ -101,7 +115,7 @@ func TestPromptsHaveExactlyTheirTokens(t *testing.T) {
 
 func TestDrawnSizesAreExactToo(t *testing.T) {
 	tokenizer := gptLike()
-	corpus := mustCorpus(t, tokenizer, dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	for _, text := range []string{"N(480,240)/(300,150)", "U(1,60)/(5,9)"} {
 		source := mustSource(t, corpus, prompt.Config{Scenario: mustScenario(t, text), Seed: 2})
 		for i := range uint64(200) {
@@ -143,7 +157,7 @@ func TestOtherDatasets(t *testing.T) {
 
 func TestPromptsShareNoBeginning(t *testing.T) {
 	tokenizer := gptLike()
-	corpus := mustCorpus(t, tokenizer, dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	const requests = 3000
 	heads := make(map[string]string)
 	for _, run := range []string{"level 1", "level 2"} {
@@ -160,7 +174,7 @@ func TestPromptsShareNoBeginning(t *testing.T) {
 }
 
 func TestShortPromptsDifferAsLongAsTheyCan(t *testing.T) {
-	corpus := mustCorpus(t, gptLike(), dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	source := mustSource(t, corpus, prompt.Config{Scenario: mustScenario(t, "D(1,1)"), Seed: 1})
 	seen := make(map[string]bool)
 	for i := range uint64(256) {
@@ -174,7 +188,7 @@ func TestShortPromptsDifferAsLongAsTheyCan(t *testing.T) {
 
 func TestRequestsArePureFunctions(t *testing.T) {
 	config := prompt.Config{Scenario: mustScenario(t, "N(100,30)/(10,3)"), Seed: 7, Run: "8"}
-	corpus := mustCorpus(t, gptLike(), dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	forwards, backwards := mustSource(t, corpus, config), mustSource(t, mustCorpus(t, gptLike(), dataset.BuiltIn()), config)
 	want := make([]prompt.Item, 50)
 	for i := range want {
@@ -223,7 +237,7 @@ func TestSharedPrefix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tokenizer := gptLike()
-			corpus := mustCorpus(t, tokenizer, dataset.BuiltIn())
+			corpus := mustGPTCorpus(t)
 			config := prompt.Config{Scenario: mustScenario(t, c.scenario), Prefix: c.prefix, Seed: 1, Run: "a"}
 			first := tokenizer.AppendEncode(nil, promptOf(mustRequest(t, mustSource(t, corpus, config), 0)))
 			config.Run = "b" // the prefix is the scenario's, not the run's
@@ -257,7 +271,7 @@ func TestSharedPrefix(t *testing.T) {
 
 func TestWholeRatioLeavesPromptsApart(t *testing.T) {
 	tokenizer := gptLike()
-	source := mustSource(t, mustCorpus(t, tokenizer, dataset.BuiltIn()),
+	source := mustSource(t, mustGPTCorpus(t),
 		prompt.Config{Scenario: mustScenario(t, "D(100,5)"), Prefix: prompt.Prefix{Ratio: 1}, Seed: 1})
 	seen := make(map[string]bool)
 	for i := range uint64(2000) {
@@ -340,7 +354,7 @@ func TestDatasetRowsAreTakenOnceEachAndAgain(t *testing.T) {
 
 func TestMessagesBeforeThePrompt(t *testing.T) {
 	before := []backend.Message{{Role: "system", Parts: []backend.Part{{Text: "Be brief."}}}}
-	source := mustSource(t, mustCorpus(t, gptLike(), dataset.BuiltIn()),
+	source := mustSource(t, mustGPTCorpus(t),
 		prompt.Config{Scenario: mustScenario(t, "D(10,5)"), Before: before})
 	a, b := mustRequest(t, source, 0).Request.Chat.Messages, mustRequest(t, source, 1).Request.Chat.Messages
 	if len(a) != 2 || len(b) != 2 || a[0].Role != "system" || a[1].Role != "user" || a[1].TextOf() == b[1].TextOf() {
@@ -350,7 +364,7 @@ func TestMessagesBeforeThePrompt(t *testing.T) {
 
 func TestOtherTasks(t *testing.T) {
 	tokenizer := gptLike()
-	corpus := mustCorpus(t, tokenizer, dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	t.Run("embeddings", func(t *testing.T) {
 		source := mustSource(t, corpus, prompt.Config{Task: backend.TextToEmbeddings, Scenario: mustScenario(t, "E(64)"), BatchSize: 8})
 		seen := make(map[string]bool)
@@ -398,7 +412,7 @@ func TestOtherTasks(t *testing.T) {
 }
 
 func TestBadConfigurations(t *testing.T) {
-	corpus := mustCorpus(t, gptLike(), dataset.BuiltIn())
+	corpus := mustGPTCorpus(t)
 	untokenized := mustCorpus(t, nil, dataset.BuiltIn())
 	for name, c := range map[string]struct {
 		corpus *prompt.Corpus

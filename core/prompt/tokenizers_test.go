@@ -143,3 +143,20 @@ func BenchmarkPublicTokenizer(b *testing.B) {
 		})
 	}
 }
+
+// How fast requests can be taken when they are made ahead by two workers.
+func BenchmarkAhead(b *testing.B) {
+	for _, public := range publicTokenizers(b, "llama3") {
+		source := mustSource(b, mustCorpus(b, public, dataset.BuiltIn()), prompt.Config{Scenario: mustScenario(b, "D(2000,200)"), Seed: 1})
+		ahead := prompt.NewAhead(source, prompt.AheadOptions{})
+		defer ahead.Close()
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := ahead.Next(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+		b.ReportMetric(float64(ahead.Stats().PeakBytes)/1e6, "MB-held")
+	}
+}
