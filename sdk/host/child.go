@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -30,6 +31,8 @@ type child struct {
 	cmd  *exec.Cmd // set before Start
 	log  *pluginLog
 
+	socketDir string // where it must listen
+
 	lease          *os.File // the write end of its stdin; never written to
 	stdout, stderr *os.File // our read ends
 	handshake      *io.PipeWriter
@@ -47,10 +50,10 @@ type child struct {
 
 var _ runner.Runner = (*child)(nil)
 
-func newChild(path string, logger hclog.Logger) *child {
+func newChild(path, socketDir string, logger hclog.Logger) *child {
 	r, w := io.Pipe()
 	return &child{
-		path: path, log: newPluginLog(logger),
+		path: path, socketDir: socketDir, log: newPluginLog(logger),
 		handshake: w, handshakeRead: r, exited: make(chan struct{}),
 	}
 }
@@ -170,7 +173,7 @@ func (c *child) checkHandshake(line string) *StartError {
 	}
 	version, err := strconv.Atoi(fields[1])
 	if err == nil && version == sdk.ProtocolVersion {
-		return nil
+		return c.checkAddress(fields[2], fields[3])
 	}
 	hint := "upgrade the plugin"
 	if version > sdk.ProtocolVersion {
@@ -179,6 +182,22 @@ func (c *child) checkHandshake(line string) *StartError {
 	return &StartError{
 		Path: c.path, Kind: ErrProtocolVersion, Hint: hint,
 		Detail: fmt.Sprintf("the plugin speaks version %s, this host version %d", oneLine(fields[1]), sdk.ProtocolVersion),
+	}
+}
+
+// checkAddress makes sure that what is about to be told secrets listens where
+// only this user can.
+func (c *child) checkAddress(network, address string) *StartError {
+	if runtime.GOOS == "windows" {
+		return nil // loopback TCP, with certificates
+	}
+	if network == "unix" && strings.HasPrefix(filepath.Clean(address), c.socketDir+string(filepath.Separator)) {
+		return nil
+	}
+	return &StartError{
+		Path: c.path, Kind: ErrSocketFolder,
+		Detail: fmt.Sprintf("it listens on %s %s", oneLine(c.log.clean(network)), oneLine(c.log.clean(address))),
+		Hint:   "a plugin must listen on a Unix socket in the folder that PLUGIN_UNIX_SOCKET_DIR names",
 	}
 }
 

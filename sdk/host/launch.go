@@ -38,7 +38,7 @@ type Options struct {
 	Environ []string
 	// EnvPassthrough names what the plugin sees besides (Description.Plugin).
 	EnvPassthrough []string
-	// Logger takes the plugin's log, and its level decides from which level on
+	// Logger takes the plugin's log (name it after the plugin), and its level decides from which level on
 	// the plugin logs at all; nil: nothing.
 	Logger hclog.Logger
 	// TempDir is where the folder with the socket is made; "": the system's.
@@ -81,7 +81,7 @@ func Launch(ctx context.Context, o Options) (*Process, error) {
 	if logger == nil {
 		logger = hclog.NewNullLogger()
 	}
-	p := &Process{dir: dir, child: newChild(path, logger)}
+	p := &Process{dir: dir, child: newChild(path, dir.path, logger)}
 	p.client = goplugin.NewClient(p.config(path, o, logger))
 	bound := limits.Start
 	if o.startWithin != 0 {

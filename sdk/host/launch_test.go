@@ -125,7 +125,9 @@ func TestWhyAPluginDoesNotStart(t *testing.T) {
 		"speaks a newer protocol": {
 			mode: "newer-version", kind: ErrProtocolVersion, says: []string{"speaks version 2", "upgrade genai-bench"},
 		},
-		"hangs": {mode: "hangs-at-start", kind: ErrStartTimeout, says: []string{"1s"}, within: time.Second},
+		"listens on TCP":         {mode: "listens-elsewhere", kind: ErrSocketFolder, says: []string{"tcp 127.0.0.1:9"}},
+		"listens somewhere else": {mode: "escapes-the-folder", kind: ErrSocketFolder, says: []string{"elsewhere"}},
+		"hangs":                  {mode: "hangs-at-start", kind: ErrStartTimeout, says: []string{"1s"}, within: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -243,8 +245,14 @@ func TestSocketPath(t *testing.T) {
 	if !errors.Is(err, ErrSocketFolder) || !strings.Contains(err.Error(), "TMPDIR") {
 		t.Errorf("a long path: %v", err)
 	}
-	t.Setenv("TMPDIR", long)
+	t.Setenv("TMPDIR", shortDir(t)+"//./")
 	p, err := Launch(t.Context(), Options{Path: badPlugin})
+	if err != nil {
+		t.Fatalf("an odd TMPDIR: %v", err)
+	}
+	p.Kill()
+	t.Setenv("TMPDIR", long)
+	p, err = Launch(t.Context(), Options{Path: badPlugin})
 	if err != nil {
 		t.Fatalf("a long TMPDIR: %v", err)
 	}

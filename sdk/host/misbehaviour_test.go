@@ -84,7 +84,7 @@ func TestStop(t *testing.T) {
 		runsAway  bool // leaves a grandchild that cannot be found any more
 		closeFail bool
 	}{
-		"behaves":                   {bound: time.Second},
+		"behaves":                   {bound: 2 * time.Second},
 		"takes a second to exit":    {mode: "slow-exit", atLeast: 900 * time.Millisecond, bound: limits.StopGrace},
 		"ignores the shutdown":      {mode: "ignores-shutdown", bound: limits.StopGrace + time.Second},
 		"leaves a grandchild":       {mode: "grandchild", bound: 2 * time.Second, sleeper: true},
@@ -94,7 +94,7 @@ func TestStop(t *testing.T) {
 			bound: 500*time.Millisecond + limits.StopGrace + time.Second, closeFail: true,
 		},
 		"is dead already": {
-			after: func(p *Process) { _ = syscall.Kill(p.Pid(), syscall.SIGKILL); <-p.Exited() }, bound: time.Second,
+			after: func(p *Process) { _ = syscall.Kill(p.Pid(), syscall.SIGKILL); <-p.Exited() }, bound: 2 * time.Second,
 		},
 	} {
 		for how, stop := range map[string]func(p *Process) error{
@@ -117,7 +117,7 @@ func TestStop(t *testing.T) {
 				}
 				bound, atLeast := test.bound, test.atLeast
 				if how == "Kill" {
-					bound, atLeast = time.Second, 0
+					bound, atLeast = 2*time.Second, 0
 				}
 				pid, begun := p.Pid(), time.Now()
 				within(t, bound, how, func() {
@@ -153,7 +153,7 @@ func TestCrashesOfCalls(t *testing.T) {
 		if err := p.Ping(t.Context()); err != nil {
 			t.Errorf("the process did not survive: %v", err)
 		}
-		eventually(t, time.Second, "the log has the stack", func() bool { return strings.Contains(log.String(), "misbehaving") })
+		eventually(t, 5*time.Second, "the log has the stack", func() bool { return strings.Contains(log.String(), "misbehaving") })
 	})
 	t.Run("exit in Open", func(t *testing.T) {
 		p, _ := launch(t, "exits-in-open")

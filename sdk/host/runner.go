@@ -35,7 +35,7 @@ type Runner interface {
 	// Run starts a session. A session at a time.
 	Run(ctx context.Context, options RunOptions) (*Session, error)
 	// Close closes the backend and stops the plugin, within 10 s and a grace
-	// of 3 s. It may be called twice.
+	// of 3 s. Sessions must have ended. It may be called twice.
 	Close(ctx context.Context) error
 	// Kill stops the plugin at once. It may be called at any time, and twice.
 	Kill()

@@ -232,7 +232,7 @@ func TestTheHostGivesUp(t *testing.T) {
 	}
 	start(t, s, chat(1, "hang"))
 	cancel()
-	within(t, time.Second, "the end", func() { <-s.Done() })
+	within(t, 3*time.Second, "the end", func() { <-s.Done() })
 	if o := got.one(t, 1); o.Status != backend.StatusCancelled || o.Error.Class != fault.Cancelled {
 		t.Errorf("outcome: %v %v", o.Status, o.Error)
 	}
@@ -281,7 +281,7 @@ func TestPluginsThatBreakTheContractOfRequests(t *testing.T) {
 			if test.after != nil {
 				test.after(p)
 			}
-			within(t, 5*time.Second, "all answers", func() {
+			within(t, 8*time.Second, "all answers", func() {
 				for i := range test.texts {
 					got.one(t, uint64(i+1))
 				}
@@ -294,7 +294,7 @@ func TestPluginsThatBreakTheContractOfRequests(t *testing.T) {
 				t.Errorf("outcome: %v, want class %v and %q\n%s", o.Error, test.class, test.says, log)
 			}
 			if test.dies {
-				within(t, time.Second, "the end", func() { <-s.Done() })
+				within(t, 3*time.Second, "the end", func() { <-s.Done() })
 				if s.Err() == nil || p.Err() == nil {
 					t.Errorf("no errors of the session (%v) and the process (%v)", s.Err(), p.Err())
 				}

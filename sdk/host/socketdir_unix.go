@@ -40,6 +40,10 @@ func newSocketDir(base string) (*socketDir, error) {
 	if !given {
 		base = os.TempDir()
 	}
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return nil, err
+	}
 	if len(base)+socketNames > socketPathMax {
 		const short = "/tmp"
 		if info, err := os.Stat(short); given || err != nil || !info.IsDir() {

@@ -96,6 +96,12 @@ func beforeHandshake(mode string) (code int, done bool) {
 	case "hangs-at-start":
 		startSleeper(false)
 		select {}
+	case "listens-elsewhere":
+		fmt.Println("1|1|tcp|127.0.0.1:9|grpc|")
+		select {}
+	case "escapes-the-folder":
+		fmt.Println("1|1|unix|" + os.Getenv("PLUGIN_UNIX_SOCKET_DIR") + "/../../../elsewhere|grpc|")
+		select {}
 	case "newer-version":
 		goplugin.Serve(&goplugin.ServeConfig{
 			HandshakeConfig:  goplugin.HandshakeConfig{MagicCookieKey: handshake.CookieKey, MagicCookieValue: handshake.CookieValue},
