@@ -247,11 +247,12 @@ func (c *Conn) waitReadable() error {
 
 // notPollable recognizes internal/poll.ErrNotPollable, which has no public name.
 func notPollable(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
+	for ; err != nil; err = errors.Unwrap(err) {
+		if err.Error() == "not pollable" {
+			return true
+		}
 	}
-	return err.Error() == "not pollable"
+	return false
 }
 
 // arrival makes the stamp of the read that has just been done.
