@@ -1,0 +1,317 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+// Request is the metrics of one request. The keys up to error_message are the
+// Python tool's, in its order; what follows is added. Latencies are in seconds
+// here; core/experiment converts what it stores.
+type Request struct {
+	TTFT                 Value   `json:"ttft"`
+	TPOT                 Value   `json:"tpot"`
+	E2ELatency           Value   `json:"e2e_latency"`
+	OutputLatency        Value   `json:"output_latency"`
+	OutputInferenceSpeed Value   `json:"output_inference_speed"` // tokens/s: 1 / tpot
+	InputTokens          Value   `json:"num_input_tokens"`
+	OutputTokens         Value   `json:"num_output_tokens"`
+	ReasoningTokens      Value   `json:"num_reasoning_tokens"` // included in the output tokens
+	TotalTokens          Value   `json:"total_tokens"`
+	InputThroughput      Value   `json:"input_throughput"`  // tokens/s: input tokens / ttft
+	OutputThroughput     Value   `json:"output_throughput"` // tokens/s: (output tokens − 1) / output latency
+	AudioThroughput      Value   `json:"audio_throughput"`  // bytes/s: speech only
+	ErrorCode            *int    `json:"error_code"`
+	ErrorMessage         *string `json:"error_message"`
+
+	RequestID      string `json:"request_id,omitempty"`
+	Index          uint64 `json:"index"`
+	Status         string `json:"status,omitempty"` // ok, error, cancelled, aborted
+	ErrorClass     string `json:"error_class,omitempty"`
+	FinishReason   string `json:"finish_reason,omitempty"`
+	Clock          string `json:"clock,omitempty"`
+	TxClock        string `json:"tx_clock,omitempty"`
+	ConnReused     bool   `json:"connection_reused"`
+	InputSource    string `json:"input_tokens_source,omitempty"`  // usage or tokenizer
+	OutputSource   string `json:"output_tokens_source,omitempty"` // usage or tokenizer
+	BundledEvents  int    `json:"bundled_events,omitempty"`       // whose stamp is the last of several segments
+	OutputEvents   int    `json:"output_events,omitempty"`
+	Worker         int    `json:"worker,omitempty"`
+	PartialAnswer  bool   `json:"partial,omitempty"` // a failure after output had arrived
+	InputTokensOwn Value  `json:"num_input_tokens_counted"`
+	InputAsked     Value  `json:"num_input_tokens_requested"`
+	OutputAsked    Value  `json:"num_output_tokens_requested"`
+	CachedTokens   Value  `json:"num_cached_input_tokens"`
+
+	TTFTFromLeft     Value `json:"ttft_from_left"`     // from the request's last byte leaving the host
+	TTFTFromIntended Value `json:"ttft_from_intended"` // from the schedule's time: coordinated omission is inside
+	E2EFromIntended  Value `json:"e2e_latency_from_intended"`
+	TTFOT            Value `json:"ttfot"` // first answer text, reasoning left out
+	// TPOTToEnd is the Python tool's way: to the end of the stream instead of
+	// the last output.
+	TPOTToEnd Value `json:"tpot_to_end"`
+	ITLMean   Value `json:"itl_mean"`
+	ITLMax    Value `json:"itl_max"`
+
+	DispatchLateness Value `json:"dispatch_lateness"` // dispatched − intended, 0 where handed over ahead
+	SendLateness     Value `json:"send_lateness"`     // send_start − the later of intended and dispatched
+	ReadLagMax       Value `json:"read_lag_max"`      // the longest that an event waited to be read
+	Queued           Value `json:"queued"`
+	DNS              Value `json:"dns"`
+	Connect          Value `json:"connect"`
+	TLS              Value `json:"tls"`
+	Upload           Value `json:"upload"` // send_start to the last byte handed to the kernel
+
+	// Moments on CLOCK_MONOTONIC in nanoseconds, from which everything above can
+	// be computed again and joined with a server's own log.
+	IntendedNanos  stamp.Nanos `json:"intended_ns,omitempty"`
+	SendStartNanos stamp.Nanos `json:"send_start_ns,omitempty"`
+	FirstNanos     stamp.Nanos `json:"first_output_ns,omitempty"`
+	EndNanos       stamp.Nanos `json:"last_byte_ns,omitempty"`
+}
+
+// OK tells whether the request succeeded.
+func (r *Request) OK() bool { return r.ErrorCode == nil }
+
+// Cancelled tells whether this client ended the request: at the end of a run,
+// or on purpose. That is no failure of the server.
+func (r *Request) Cancelled() bool { return r.Status == "cancelled" || r.Status == "aborted" }
+
+// emptyRequest has no metric.
+func emptyRequest() Request {
+	n := None()
+	return Request{
+		TTFT: n, TPOT: n, E2ELatency: n, OutputLatency: n, OutputInferenceSpeed: n, InputTokens: n, OutputTokens: n,
+		ReasoningTokens: n, TotalTokens: n, InputThroughput: n, OutputThroughput: n, AudioThroughput: n,
+		InputTokensOwn: n, InputAsked: n, OutputAsked: n, CachedTokens: n,
+		TTFTFromLeft: n, TTFTFromIntended: n, E2EFromIntended: n, TTFOT: n, TPOTToEnd: n, ITLMean: n, ITLMax: n,
+		DispatchLateness: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n,
+	}
+}
+
+// Derive computes the metrics of a request of a task.
+func Derive(task backend.Task, rec *Record) Request {
+	o := rec.Outcome
+	r := emptyRequest()
+	r.RequestID, r.Index, r.Worker = rec.RequestID, rec.Index, rec.Worker
+	r.Status = o.Status.String()
+	r.IntendedNanos, r.SendStartNanos, r.EndNanos = rec.Intended, o.SendStart, o.LastByte
+	if rec.InputTokensAsked > 0 {
+		r.InputAsked = Value(rec.InputTokensAsked)
+	}
+	if rec.OutputTokensAsked > 0 {
+		r.OutputAsked = Value(rec.OutputTokensAsked)
+	}
+	if rec.InputTokens > 0 {
+		r.InputTokensOwn = Value(rec.InputTokens)
+	}
+	r.transport(rec)
+	outputs := r.events(o)
+	if generates(task) && !rec.Streamed {
+		// An answer in one piece does not tell when its first token was made.
+		outputs = r.withoutFirst()
+	}
+	for _, c := range o.Choices {
+		if c.Finish != backend.FinishUnspecified {
+			r.FinishReason = c.Finish.String()
+			break
+		}
+	}
+	if o.Status != backend.StatusOK {
+		r.fail(o)
+		return r
+	}
+	if o.SendStart != 0 && o.LastByte != 0 {
+		r.E2ELatency = Seconds(o.LastByte.Sub(o.SendStart))
+		if rec.Intended != 0 {
+			r.E2EFromIntended = Seconds(o.LastByte.Sub(rec.Intended))
+		}
+	}
+	r.tokens(rec)
+	if generates(task) {
+		r.generation(outputs)
+	} else {
+		// What has no stream of tokens has no first one either: the whole answer
+		// is the first output, as in the Python tool, save speech.
+		if outputs.first == 0 {
+			r.TTFT, r.FirstNanos = r.E2ELatency, o.LastByte
+			if rec.Intended != 0 && o.LastByte != 0 {
+				r.TTFTFromIntended = Seconds(o.LastByte.Sub(rec.Intended))
+			}
+		}
+		if task == backend.TextToSpeech && o.Media != nil {
+			r.AudioThroughput = ratio(Value(o.Media.Bytes), r.E2ELatency-r.TTFT)
+		}
+	}
+	r.InputThroughput = ratio(r.InputTokens, r.TTFT)
+	return r
+}
+
+// generates tells whether a task's answers are made token by token.
+func generates(task backend.Task) bool {
+	return task == backend.TextToText || task == backend.ImageTextToText
+}
+
+// withoutFirst takes back what depends on the first output.
+func (r *Request) withoutFirst() outputs {
+	n := None()
+	r.TTFT, r.TTFTFromLeft, r.TTFTFromIntended, r.TTFOT, r.ITLMean, r.ITLMax = n, n, n, n, n, n
+	r.FirstNanos = 0
+	return outputs{}
+}
+
+// fail records what went wrong. Python's metric keys stay null.
+func (r *Request) fail(o *backend.Outcome) {
+	e := o.Error
+	if e == nil { // a plugin in another language may leave it out
+		e = fault.New(fault.Plugin, "the plugin reported status %s without an error", o.Status)
+	}
+	code, message := ErrorCode(e), e.Error()
+	r.ErrorCode, r.ErrorMessage = &code, &message
+	r.ErrorClass, r.PartialAnswer = e.Class.String(), e.Partial
+	n := None()
+	r.TTFT, r.TTFTFromIntended, r.TTFTFromLeft, r.TTFOT = n, n, n, n
+}
+
+// transport takes what the connection and the schedule tell.
+func (r *Request) transport(rec *Record) {
+	o := rec.Outcome
+	r.Clock, r.TxClock = name(o.Clock), name(o.TxClock)
+	r.ConnReused = o.Connect.Reused
+	r.Queued = Seconds(o.Queued)
+	if !o.Connect.Reused {
+		r.DNS, r.Connect, r.TLS = Seconds(o.Connect.DNS), Seconds(o.Connect.TCP), Seconds(o.Connect.TLS)
+	}
+	if rec.Intended != 0 && rec.Dispatched != 0 {
+		r.DispatchLateness = Seconds(max(rec.Dispatched.Sub(rec.Intended), 0))
+	}
+	if o.SendStart != 0 {
+		if due := max(rec.Intended, rec.Dispatched); due != 0 {
+			r.SendLateness = Seconds(max(o.SendStart.Sub(due), 0))
+		}
+		if o.Handed != 0 {
+			r.Upload = Seconds(o.Handed.Sub(o.SendStart))
+		}
+	}
+}
+
+func name(c stamp.Clock) string {
+	if c == stamp.ClockUnspecified {
+		return ""
+	}
+	return c.String()
+}
+
+// outputs is what the events of an answer tell.
+type outputs struct{ first, last, firstText stamp.Nanos }
+
+// events goes over the answer's events once.
+func (r *Request) events(o *backend.Outcome) outputs {
+	var out outputs
+	var lag, gapSum, gapMax time.Duration
+	var read bool
+	gaps := 0
+	for i := range o.Events {
+		e := &o.Events[i]
+		if !read || e.ReadLag > lag {
+			lag, read = e.ReadLag, true
+		}
+		if e.Flags&stamp.Bundled != 0 {
+			r.BundledEvents++
+		}
+		if e.Kinds&backend.Output == 0 {
+			continue
+		}
+		r.OutputEvents++
+		if e.Kinds&backend.Text != 0 && out.firstText == 0 {
+			out.firstText = e.At
+		}
+		if out.first == 0 {
+			out.first = e.At
+		} else {
+			gap := e.At.Sub(out.last)
+			gapSum += gap
+			gapMax = max(gapMax, gap)
+			gaps++
+		}
+		out.last = e.At
+	}
+	if read {
+		r.ReadLagMax = Seconds(lag)
+	}
+	if gaps > 0 {
+		r.ITLMean, r.ITLMax = Seconds(gapSum/time.Duration(gaps)), Seconds(gapMax)
+	}
+	if out.first != 0 && o.SendStart != 0 {
+		r.FirstNanos = out.first
+		r.TTFT = Seconds(out.first.Sub(o.SendStart))
+		if o.Left != 0 {
+			r.TTFTFromLeft = Seconds(out.first.Sub(o.Left))
+		}
+		if r.IntendedNanos != 0 {
+			r.TTFTFromIntended = Seconds(out.first.Sub(r.IntendedNanos))
+		}
+		if out.firstText != 0 {
+			r.TTFOT = Seconds(out.firstText.Sub(o.SendStart))
+		}
+	}
+	return out
+}
+
+// tokens takes the provider's counts, else core's own, and names the source.
+func (r *Request) tokens(rec *Record) {
+	u := &rec.Outcome.Usage
+	switch {
+	case u.Input != nil:
+		r.InputTokens, r.InputSource = Value(*u.Input), "usage"
+	case rec.InputTokens > 0:
+		r.InputTokens, r.InputSource = Value(rec.InputTokens), "tokenizer"
+	}
+	switch {
+	case u.Output != nil:
+		r.OutputTokens, r.OutputSource = Value(*u.Output), "usage"
+	case rec.OutputTokensCounted >= 0:
+		r.OutputTokens, r.OutputSource = Value(rec.OutputTokensCounted), "tokenizer"
+	}
+	if u.CachedInput != nil {
+		r.CachedTokens = Value(*u.CachedInput)
+	}
+	switch {
+	case u.Reasoning != nil:
+		r.ReasoningTokens = Value(*u.Reasoning)
+	case rec.ReasoningTokensCounted > 0:
+		r.ReasoningTokens = Value(rec.ReasoningTokensCounted)
+	case r.OutputTokens.Exists():
+		r.ReasoningTokens = 0
+	}
+	if r.InputTokens.Exists() {
+		r.TotalTokens = r.InputTokens
+		if r.OutputTokens.Exists() {
+			r.TotalTokens += r.OutputTokens
+		}
+	}
+}
+
+// generation computes what only answers made token by token have. TPOT and its
+// kin need two tokens and some time between them.
+func (r *Request) generation(out outputs) {
+	if out.first == 0 {
+		return
+	}
+	r.OutputLatency = r.E2ELatency - r.TTFT
+	if !r.OutputTokens.Exists() || r.OutputTokens <= 1 {
+		return
+	}
+	steps := r.OutputTokens - 1
+	if r.OutputLatency > 0 {
+		r.TPOTToEnd = r.OutputLatency / steps
+		r.OutputThroughput = steps / r.OutputLatency
+	}
+	if span := Seconds(out.last.Sub(out.first)); span > 0 {
+		r.TPOT = span / steps
+		r.OutputInferenceSpeed = 1 / r.TPOT
+	}
+}
