@@ -48,8 +48,18 @@ func (b *Body) start(r *request, h head, sentWhole bool) {
 	b.r = r
 	b.heard = r.x.ReadEnd
 	b.reusable = h.persistent && sentWhole && !r.conn.closing && !r.conn.single
+	b.frame(h)
+	if b.state == ended {
+		b.finish()
+		return
+	}
+	r.conn.raw.SetReadDeadline(b.nextDeadline())
+}
+
+// frame sets out how the end of the body will be told.
+func (b *Body) frame(h head) {
 	switch {
-	case r.call.Method == http.MethodHead || h.bodiless() || h.length == 0:
+	case b.r.call.Method == http.MethodHead || h.bodiless() || h.length == 0:
 		b.state = ended
 	case h.chunked:
 		b.state = chunkSize
@@ -59,11 +69,6 @@ func (b *Body) start(r *request, h head, sentWhole bool) {
 		b.state = byClose
 		b.reusable = false
 	}
-	if b.state == ended {
-		b.finish()
-		return
-	}
-	r.conn.raw.SetReadDeadline(b.nextDeadline())
 }
 
 // nextDeadline is that of the whole request or of the wait for the next byte.

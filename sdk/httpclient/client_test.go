@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,13 +140,13 @@ func TestHeads(t *testing.T) {
 }
 
 func TestRequestAsSent(t *testing.T) {
-	var got []byte
+	requests := make(chan []byte, 1)
 	server := newRawServer(t, func(conn *net.TCPConn, in *bufio.Reader) {
 		var all bytes.Buffer
 		if _, _, err := takeRequest(bufio.NewReader(io.TeeReader(in, &all))); err != nil {
 			return
 		}
-		got = all.Bytes()
+		requests <- all.Bytes()
 		io.WriteString(conn, okAnswer)
 	})
 	host := strings.TrimPrefix(server.URL, "http://")
@@ -183,6 +184,7 @@ func TestRequestAsSent(t *testing.T) {
 			if res.Err != nil {
 				t.Fatal(res.Err)
 			}
+			got := <-requests
 			if diff := cmp.Diff(strings.ReplaceAll(tc.want, "HOST", host), string(got)); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
@@ -527,20 +529,20 @@ func TestStaleConnections(t *testing.T) {
 		}
 	})
 	t.Run("closed as the request is sent", func(t *testing.T) {
-		requests := 0
+		var requests atomic.Int32
 		server := newRawServer(t, func(conn *net.TCPConn, in *bufio.Reader) {
 			takeRequest(in)
-			requests++
+			requests.Add(1)
 			io.WriteString(conn, okAnswer)
 			takeRequest(in)
-			requests++
+			requests.Add(1)
 		})
 		c := newClient(t, httpclient.Options{})
 		do(t, t.Context(), c, &httpclient.Call{URL: server.URL})
 		res := do(t, t.Context(), c, &httpclient.Call{URL: server.URL})
 		wantClass(t, res.Err, fault.Connect, "kept-alive", "never sent twice")
-		if requests != 2 {
-			t.Errorf("the server got %d requests of 2", requests)
+		if n := requests.Load(); n != 2 {
+			t.Errorf("the server got %d requests of 2", n)
 		}
 	})
 }
