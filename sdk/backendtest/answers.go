@@ -39,7 +39,11 @@ func (k *kit) answers() []test {
 		tests = append(tests, test{name: name, skip: k.streams(stream), run: func(t *testing.T) {
 			s := k.open(t, setup{})
 			for _, f := range faults {
-				t.Run(f, func(t *testing.T) {
+				name := f
+				if name == "" {
+					name = "plain"
+				}
+				k.sub(t, name, func(t *testing.T) {
 					r := s.request(f)
 					setStream(r, stream)
 					_, record := s.doOK(t, r)

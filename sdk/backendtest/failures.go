@@ -70,51 +70,47 @@ func failureTable() []failure {
 }
 
 func (k *kit) failures() []test {
-	var tests []test
-	for _, stream := range []bool{true, false} {
-		prefix := "whole, "
-		if stream {
-			prefix = "stream, "
-		}
-		for _, f := range failureTable() {
-			if f.stream && !stream {
-				continue
+	group := func(stream bool) func(t *testing.T) {
+		return func(t *testing.T) {
+			s := k.open(t, setup{})
+			for _, f := range failureTable() {
+				if f.stream && !stream {
+					continue
+				}
+				k.sub(t, f.name, func(t *testing.T) {
+					k.fails(t, s, f, stream)
+					s.doOK(t, s.request("")) // a failure does not spoil what follows
+				})
 			}
-			tests = append(tests, test{name: prefix + f.name, skip: k.streams(stream), run: func(t *testing.T) { k.fails(t, f, stream) }})
 		}
 	}
-	return append(tests,
-		test{name: "nobody listens", skip: k.generates(), run: k.nobodyListens},
-		test{name: "an unknown certificate", skip: k.generates(), run: func(t *testing.T) {
+	return []test{
+		{name: "stream", skip: k.streams(true), run: group(true)},
+		{name: "whole", skip: k.streams(false), run: group(false)},
+		{name: "nobody listens", skip: k.generates(), run: k.nobodyListens},
+		{name: "an unknown certificate", skip: k.generates(), run: func(t *testing.T) {
 			s := k.open(t, setup{tls: true})
 			expectClass(t, s.do(t, s.request("")), fault.TLS)
 		}},
-		test{name: "a certificate from a file", skip: k.generates(), run: func(t *testing.T) {
+		{name: "a certificate from a file", skip: k.generates(), run: func(t *testing.T) {
 			s := k.open(t, setup{tls: true, config: func(c *backend.Config, u *simulator.Server) { c.TLS.CAFile = certificate(t, u) }})
 			s.doOK(t, s.request(""))
 			if o, _ := s.doOK(t, s.request("")); !o.Connect.Reused {
 				t.Error("the connection is not used again")
 			}
 		}},
-		test{name: "an unknown model", skip: k.generates(), run: func(t *testing.T) {
+		{name: "an unknown model", skip: k.generates(), run: func(t *testing.T) {
 			s := k.open(t, setup{})
 			r := s.request("")
 			r.Model = "no-such-model"
 			expectClass(t, s.do(t, r), fault.NotFound)
 		}},
-		test{name: "a request that it cannot make", run: k.refusesForms},
-		test{name: "work goes on after failures", skip: k.generates(), run: func(t *testing.T) {
-			s := k.open(t, setup{})
-			for _, f := range failureTable() {
-				s.do(t, s.request(f.fault))
-				s.doOK(t, s.request(""))
-			}
-		}},
-	)
+		{name: "a request that it cannot make", run: k.refusesForms},
+	}
 }
 
-func (k *kit) fails(t *testing.T, f failure, stream bool) {
-	s := k.open(t, setup{})
+func (k *kit) fails(t *testing.T, s *session, f failure, stream bool) {
+	before := s.upstream.Stats().Requests
 	r := s.request(f.fault)
 	setStream(r, stream)
 	o := s.do(t, r)
@@ -145,7 +141,7 @@ func (k *kit) fails(t *testing.T, f failure, stream bool) {
 	if stream && f.partial {
 		comparePartial(t, o, record)
 	}
-	if n := s.upstream.Stats().Requests; n != 1 {
+	if n := s.upstream.Stats().Requests - before; n != 1 {
 		t.Errorf("the server saw %d requests, want 1: nothing is repeated, no redirect followed", n)
 	}
 }
