@@ -28,6 +28,8 @@ type addedTokens struct {
 	spelled map[uint32]string
 	special map[string]bool
 	beyond  int // tokens that the vocabulary does not have
+	// ordinary: the tokens are not looked for in texts.
+	ordinary bool
 
 	raw, normalized *finder // nil for none
 }
@@ -62,6 +64,9 @@ func (a *addedTokens) add(tok AddedToken) {
 // build makes the finders.
 func (a *addedTokens) build() {
 	a.raw, a.normalized = nil, nil
+	if a.ordinary {
+		return
+	}
 	for i, tok := range a.tokens {
 		where, text := &a.raw, tok.Content
 		if tok.Normalized {

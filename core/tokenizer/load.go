@@ -6,12 +6,31 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
+// An Option changes how Load reads a file.
+type Option func(*loadOptions)
+
+type loadOptions struct {
+	pattern string
+	cache   string // folder of parsed vocabularies, "" for none
+}
+
+// SplitPattern names the regular expression, in Oniguruma's syntax, that cuts words for a
+// .tiktoken file whose name and size do not tell its encoding.
+func SplitPattern(regex string) Option { return func(o *loadOptions) { o.pattern = regex } }
+
 // Load reads a tokenizer from a file, or from the first of these that a folder holds:
-// tokenizer.json, vocab.txt, vocab.json with merges.txt, tokenizer.model, *.tiktoken.
-func Load(path string) (*Tokenizer, error) {
+// tokenizer.json, tokenizer.model, vocab.txt, vocab.json with merges.txt, *.tiktoken.
+// For all but the first, tokenizer_config.json, special_tokens_map.json and added_tokens.json
+// beside it are heeded.
+func Load(path string, options ...Option) (*Tokenizer, error) {
+	o := loadOptions{cache: defaultCache()}
+	for _, option := range options {
+		option(&o)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
@@ -22,7 +41,7 @@ func Load(path string) (*Tokenizer, error) {
 			return nil, err
 		}
 	}
-	t, err := loadFile(file)
+	t, err := loadFile(file, o)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %s: %w", file, err)
 	}
@@ -34,7 +53,8 @@ func Parse(data []byte) (*Tokenizer, error) { return parseJSON(data) }
 
 // choose returns the file of a folder that Load reads.
 func choose(folder string) (string, error) {
-	for _, name := range []string{"tokenizer.json"} {
+	names := []string{"tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json"}
+	for _, name := range names {
 		file := filepath.Join(folder, name)
 		if _, err := os.Stat(file); err == nil {
 			return file, nil
@@ -42,19 +62,71 @@ func choose(folder string) (string, error) {
 			return "", fmt.Errorf("load tokenizer: %w", err)
 		}
 	}
-	return "", fmt.Errorf("load tokenizer: %s holds none of tokenizer.json", folder)
+	ranks, err := filepath.Glob(filepath.Join(globEscape(folder), "*.tiktoken"))
+	if err != nil {
+		return "", fmt.Errorf("load tokenizer: %w", err)
+	}
+	switch len(ranks) {
+	case 1:
+		return ranks[0], nil
+	case 0:
+		return "", fmt.Errorf("load tokenizer: %s holds no tokenizer (none of %s, *.tiktoken)", folder, strings.Join(names, ", "))
+	}
+	return "", fmt.Errorf("load tokenizer: %s holds several .tiktoken files (name one of them)", folder)
 }
 
-func loadFile(file string) (*Tokenizer, error) {
+// globEscape quotes what filepath.Glob takes for a pattern.
+func globEscape(path string) string {
+	return strings.NewReplacer("*", `[*]`, "?", `[?]`, "[", `[[]`).Replace(path)
+}
+
+func loadFile(file string, o loadOptions) (*Tokenizer, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	switch name := filepath.Base(file); {
-	case strings.HasSuffix(name, ".json"):
-		return parseJSON(data)
+	name := filepath.Base(file)
+	if strings.HasSuffix(name, ".tiktoken") || !strings.HasSuffix(name, ".json") && looksLikeRanks(data) {
+		return parseTiktoken(data, name, o.pattern)
 	}
-	return nil, errors.New("not a tokenizer file by its name")
+	if strings.HasSuffix(name, ".json") && name != "vocab.json" {
+		return cachedJSON(data, o.cache)
+	}
+	side, err := readSideFiles(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case name == "vocab.json":
+		merges, err := os.ReadFile(filepath.Join(filepath.Dir(file), "merges.txt"))
+		if err != nil {
+			return nil, fmt.Errorf("merges.txt should stand beside it: %w", err)
+		}
+		return parseVocabJSON(data, merges, side)
+	case strings.HasSuffix(name, ".txt"):
+		return parseVocabTxt(data, side)
+	case strings.HasSuffix(name, ".model"):
+		return parseSentencePiece(data, side)
+	}
+	return nil, errors.New("its name is none of tokenizer.json, vocab.json, *.txt, *.model, *.tiktoken")
+}
+
+// looksLikeRanks tells a file of ranks by its first line. Several models call theirs
+// tokenizer.model.
+func looksLikeRanks(data []byte) bool {
+	line, _, _ := strings.Cut(view(data[:min(len(data), 256)]), "\n")
+	token, rank, ok := strings.Cut(line, " ")
+	if !ok || token == "" {
+		return false
+	}
+	for i := range len(token) {
+		c := token[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '=') {
+			return false
+		}
+	}
+	_, err := strconv.ParseUint(strings.TrimSuffix(rank, "\r"), 10, 32)
+	return err == nil
 }
 
 // finish derives what encoding needs from the components.

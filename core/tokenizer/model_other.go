@@ -123,6 +123,9 @@ type unigram struct {
 	unkScore     float64
 	byteFallback bool
 	fallback     [256]uint32
+	usable       []bool // by id; nil: all tokens may come out of text
+	// single: sums are rounded to 32 bits as SentencePiece has them, which decides ties.
+	single bool
 }
 
 // bestPath is the best way to reach a position: from start by the token id.
@@ -141,11 +144,15 @@ const maxUnigramWord = math.MaxInt32 - 8
 func (m *unigram) build() error {
 	least := math.Inf(1)
 	for i, s := range m.scores {
-		least = min(least, s)
-		_ = i
+		if m.usable == nil || m.usable[i] {
+			least = min(least, s)
+		}
 	}
-	m.unkScore = least - unkPenalty
+	m.unkScore = m.sum(least, -unkPenalty)
 	for i, e := range m.vocab.entries {
+		if m.usable != nil && !m.usable[e.id] {
+			continue
+		}
 		if e.size > 0 && !m.trie.add(m.vocab.text(uint32(i)), e.id) {
 			return fmt.Errorf("model.vocab: the vocabulary is too large")
 		}
@@ -181,19 +188,26 @@ func (m *unigram) appendWord(work *wordWork, dst []wordToken, w string) []wordTo
 			if !is {
 				continue
 			}
-			if p, score := &best[i+1], m.scores[id]+here; p.start < 0 || score > p.score {
+			if p, score := &best[i+1], m.sum(m.scores[id], here); p.start < 0 || score > p.score {
 				*p = bestPath{score, int32(at), id}
 			}
 			single = single || i+1-at == size
 		}
 		if !single {
-			if p, score := &best[at+size], m.unkScore+here; p.start < 0 || score > p.score {
+			if p, score := &best[at+size], m.sum(m.unkScore, here); p.start < 0 || score > p.score {
 				*p = bestPath{score, int32(at), m.unk}
 			}
 		}
 		at += size
 	}
 	return m.backtrack(dst, best, w)
+}
+
+func (m *unigram) sum(a, b float64) float64 {
+	if m.single {
+		return float64(float32(a + b))
+	}
+	return a + b
 }
 
 // backtrack reads the best path from its end; neighbouring unknowns are one token.

@@ -66,6 +66,28 @@ func (p *precompiled) lookup(s string) (string, bool) {
 	return "", false
 }
 
+// longest returns the replacement of the longest source that s begins with.
+func (p *precompiled) longest(s string) (size int, with string, ok bool) {
+	pos := offsetOf(p.trie[0])
+	for i := 0; i < len(s) && s[i] != 0; i++ {
+		pos ^= uint32(s[i])
+		if int(pos) >= len(p.trie) {
+			break
+		}
+		unit := p.trie[pos]
+		if unit&(1<<31|0xFF) != uint32(s[i]) {
+			break
+		}
+		pos ^= offsetOf(unit)
+		if unit>>8&1 == 1 && int(pos) < len(p.trie) {
+			if found, valid := p.stringAt(p.trie[pos] & (1<<31 - 1)); valid {
+				size, with, ok = i+1, found, true
+			}
+		}
+	}
+	return size, with, ok
+}
+
 func offsetOf(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }
 
 func (p *precompiled) stringAt(off uint32) (string, bool) {
