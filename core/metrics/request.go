@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -90,6 +91,18 @@ func emptyRequest() Request {
 		TTFTFromLeft: n, TTFTFromIntended: n, E2EFromIntended: n, TTFOT: n, TPOTToEnd: n, ITLMean: n, ITLMax: n,
 		DispatchLateness: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n,
 	}
+}
+
+// UnmarshalJSON reads what any version and the Python tool wrote: a metric
+// whose key is missing does not exist.
+func (r *Request) UnmarshalJSON(data []byte) error {
+	type plain Request // without this method
+	p := plain(emptyRequest())
+	if err := json.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	*r = Request(p)
+	return nil
 }
 
 // Derive computes the metrics of a request of a task.

@@ -1,0 +1,332 @@
+package experiment_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+func TestTheNameOfAnExperiment(t *testing.T) {
+	at := time.Date(2024, 3, 14, 15, 9, 26, 0, time.Local)
+	cases := map[string]struct{ engine, version, model, want string }{
+		"with engine and version": {"SGLang", "1.0", "gpt-4", "openai_SGLang_1.0_text-to-text_gpt-4_20240314_150926"},
+		"without":                 {"", "", "gpt-4", "openai_text-to-text_gpt-4_20240314_150926"},
+		"sanitised":               {"", "", "org/m:../x", "openai_text-to-text_org_m_.._x_20240314_150926"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := experiment.Name("openai", c.engine, c.version, "text-to-text", c.model, at); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSanitizedNamesStayInTheirFolder(t *testing.T) {
+	for _, name := range []string{"../../etc/passwd", "..", ".", "a/b", `a\b`, "\x00", strings.Repeat("é", 300), "con:", "", "-x"} {
+		clean := experiment.Sanitize(name)
+		joined := filepath.Join("/base", "x"+clean)
+		if strings.ContainsAny(clean, "/\\\x00:") || filepath.Dir(joined) != "/base" || len(clean) > 200 || strings.HasPrefix(clean, ".") {
+			t.Errorf("Sanitize(%q) = %q", name, clean)
+		}
+	}
+}
+
+func TestAFolderThatIsNotEmptyIsRefused(t *testing.T) {
+	base := t.TempDir()
+	first, err := experiment.Create(base, "a/b")
+	if err != nil || first.Path() != filepath.Join(base, "a_b") {
+		t.Fatalf("%v, %v", first, err)
+	}
+	if err := first.WriteMetadata(experiment.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := experiment.Create(base, "a/b"); err == nil || !strings.Contains(err.Error(), "not empty") || !strings.Contains(err.Error(), "--experiment-folder-name") {
+		t.Errorf("error %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(base, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := experiment.Create(base, "empty"); err != nil {
+		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// TestFilesAreThoseThatThePythonToolReads holds what is written against the
+// loader's own pattern and the key order of the files that the Python tool
+// made.
+func TestFilesAreThoseThatThePythonToolReads(t *testing.T) {
+	f, err := experiment.Create(t.TempDir(), "e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := experiment.RunFileName("N480_240_300_150", "text-to-text", "num_concurrency", 16, 59600*time.Millisecond)
+	if name != "N480_240_300_150_text-to-text_num_concurrency_16_time_60s.json" {
+		t.Errorf("name %s", name)
+	}
+	if !regexp.MustCompile(`^.+_.+_(?:concurrency|batch_size)_\d+_time_\d+s\.json$`).MatchString(name) {
+		t.Errorf("the Python tool would not see %s", name)
+	}
+	requests := []metrics.Request{derived(t)}
+	a := metrics.Compute(metrics.Run{Start: 1, End: 2e9}, requests, nil)
+	a.Scenario, a.NumConcurrency, a.BatchSize, a.IterationType = "N(480,240)/(300,150)", 16, 1, "num_concurrency"
+	if err := f.WriteRun(name, a, requests, metrics.InMilliseconds); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.WriteMetadata(experiment.Metadata{TrafficScenario: []string{"N(480,240)/(300,150)"}, MetricsTimeUnit: "ms",
+		AuthConfig: json.RawMessage(`{}`), AdditionalRequestParams: json.RawMessage(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	for mine, golden := range map[string]string{
+		name:                    "../metrics/testdata/chat/D100_40_text-to-text_num_concurrency_4_time_4s.json",
+		experiment.MetadataFile: "../metrics/testdata/chat/experiment_metadata.json",
+	} {
+		want, got := keysOf(t, golden), keysOf(t, f.File(mine))
+		positions := map[string]int{}
+		for i, k := range got {
+			if _, seen := positions[k]; !seen {
+				positions[k] = i
+			}
+		}
+		last := -1
+		for _, k := range want {
+			at, ok := positions[k]
+			if !ok {
+				t.Errorf("%s lacks the key %s", mine, k)
+			} else if at < last {
+				t.Errorf("%s has the key %s out of the Python tool's order", mine, k)
+			}
+			last = max(last, at)
+		}
+	}
+	loaded, err := experiment.Load(f.Path())
+	if err != nil || len(loaded.Problems) != 0 || len(loaded.Runs) != 1 {
+		t.Fatalf("%+v, %v", loaded, err)
+	}
+	run := loaded.Runs[0]
+	if run.Unit != "ms" || run.Level != 16 || math.Abs(float64(run.Requests[0].TTFT)-100) > 1e-9 {
+		t.Errorf("unit %s, level %d, ttft %v", run.Unit, run.Level, run.Requests[0].TTFT)
+	}
+	if back := loaded.In("s").Runs[0].Figures.Stats.TTFT.P50; math.Abs(float64(back)-0.1) > 1e-12 {
+		t.Errorf("in seconds %v", back)
+	}
+}
+
+// keysOf lists the keys of a file in the order in which they stand, each path
+// once: "aggregated_metrics.stats.ttft".
+func keysOf(t *testing.T, path string) []string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	var keys []string
+	seen := map[string]bool{}
+	var walk func(prefix string)
+	walk = func(prefix string) {
+		token, err := d.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch token {
+		case json.Delim('{'):
+			for d.More() {
+				k, err := d.Token()
+				if err != nil {
+					t.Fatal(err)
+				}
+				key := prefix + "." + k.(string)
+				if !seen[key] && !strings.Contains(key, "error_codes_frequency.") && !strings.Contains(key, "auth_config.") {
+					seen[key] = true
+					keys = append(keys, key)
+				}
+				walk(key)
+			}
+		case json.Delim('['):
+			for d.More() {
+				walk(prefix + "[]")
+			}
+		default:
+			return
+		}
+		if _, err := d.Token(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	walk("")
+	return keys
+}
+
+func outcome() *backend.Outcome {
+	o := &backend.Outcome{Status: backend.StatusOK}
+	o.SendStart = 1_000_000_000
+	for i, ms := range []int{90, 100, 115} {
+		kinds := backend.Text
+		if i == 0 {
+			kinds = backend.Role
+		}
+		o.Events = append(o.Events, backend.Event{At: o.SendStart.Add(time.Duration(ms) * time.Millisecond), Kinds: kinds, Bytes: uint32(i), ReadLag: 12 * time.Microsecond})
+	}
+	o.Events[2].Tokens, o.Events[2].Flags, o.Events[2].Choice = 2, stamp.Bundled, 1
+	o.LastByte = o.Events[2].At
+	return o
+}
+
+func derived(t *testing.T) metrics.Request {
+	t.Helper()
+	return metrics.Derive(backend.TextToText, &metrics.Record{Streamed: true, OutputTokensCounted: 3, InputTokens: 5, Outcome: outcome()})
+}
+
+func TestFoldersOfThePythonToolAreRead(t *testing.T) {
+	cases := map[string]struct{ runs, requests int }{"chat": {9, 76}, "chat-ms": {2, 0}, "embed": {4, 0}, "errors": {2, 0}, "speech": {1, 0}}
+	for name, want := range cases {
+		t.Run(name, func(t *testing.T) {
+			l, err := experiment.Load(filepath.Join("../metrics/testdata", name))
+			if err != nil || len(l.Problems) != 0 {
+				t.Fatalf("%v, %v", err, l)
+			}
+			if len(l.Runs) != want.runs {
+				t.Errorf("%d runs, want %d", len(l.Runs), want.runs)
+			}
+			for _, r := range l.Runs {
+				if r.Figures.NumRequests == 0 || len(r.Requests) == 0 || r.Requests[0].SendLateness.Exists() {
+					t.Errorf("%s: %d requests, send lateness %v", r.File, len(r.Requests), r.Requests[0].SendLateness)
+				}
+			}
+			if name == "errors" && l.Runs[1].Figures.ErrorRate != metrics.Value(18.0/74.0) {
+				t.Errorf("error rate %v, want 18/74", l.Runs[1].Figures.ErrorRate)
+			}
+			for i := 1; i < len(l.Runs); i++ {
+				a, b := l.Runs[i-1], l.Runs[i]
+				if a.Figures.Scenario == b.Figures.Scenario && a.Level >= b.Level {
+					t.Errorf("level %d stands before %d", a.Level, b.Level)
+				}
+			}
+		})
+	}
+}
+
+func TestOneBrokenFileDoesNotHideTheOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../metrics/testdata/embed")); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"E64_text-to-embeddings_batch_size_8_time_1s.json": "{",
+		"E64_text-to-embeddings_batch_size_4_time_9s.json": `{"aggregated_metrics":{"scenario":"E(64)","batch_size":4,"iteration_type":"batch_size"}}`,
+		"debug_for_run_E64_1.json":                         "not looked at",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := experiment.Load(dir)
+	if err != nil || len(l.Runs) != 4 || len(l.Problems) != 2 {
+		t.Fatalf("%d runs, problems %v, %v", len(l.Runs), l.Problems, err)
+	}
+	if _, err := experiment.Load(t.TempDir()); err == nil || !strings.Contains(err.Error(), experiment.MetadataFile) {
+		t.Errorf("a folder without metadata: %v", err)
+	}
+}
+
+func TestTheJournalSurvivesATornLine(t *testing.T) {
+	f, err := experiment.Create(t.TempDir(), "e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := f.OpenJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := outcome()
+	entry := experiment.Entry{Request: &experiment.JournaledEnd{Metrics: derived(t), Events: experiment.PackEvents(o.SendStart, o.Events),
+		Texts: []experiment.ChoiceTexts{{Text: "a\nb"}}}}
+	for _, e := range []experiment.Entry{{Begin: &experiment.RunBegin{Scenario: "D(1,2)", Level: 3, At: 7}}, entry, {End: &experiment.RunEnd{At: 9}}} {
+		if err := j.Write(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	read := func() (entries []experiment.Entry, torn bool) {
+		torn, err := experiment.ReadJournal(f.File(experiment.JournalFile), func(e experiment.Entry) error { entries = append(entries, e); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return entries, torn
+	}
+	entries, torn := read()
+	if torn || len(entries) != 3 || entries[0].Begin.Scenario != "D(1,2)" || entries[2].End == nil {
+		t.Fatalf("torn %v, %+v", torn, entries)
+	}
+	if diff := cmp.Diff(o.Events, entries[1].Request.Events.Unpack(o.SendStart)); diff != "" {
+		t.Errorf("events (-written +read):\n%s", diff)
+	}
+	if entries[1].Request.Texts[0].Text != "a\nb" || entries[1].Request.Metrics.TPOT.Exists() != derived(t).TPOT.Exists() {
+		t.Errorf("request %+v", entries[1].Request)
+	}
+	data, err := os.ReadFile(f.File(experiment.JournalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.File(experiment.JournalFile), data[:len(data)-5], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if entries, torn = read(); !torn || len(entries) != 2 {
+		t.Errorf("after a cut: torn %v, %d entries", torn, len(entries))
+	}
+}
+
+func FuzzReadJournal(f *testing.F) {
+	f.Add([]byte(`{"begin":{"scenario":"D(1,2)"}}` + "\n"))
+	f.Add([]byte(`{"request":{"metrics":{"ttft":null},"events":{"at_delta_ns":[1,2],"kinds":[1]}}}` + "\n{"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "j")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = experiment.ReadJournal(path, func(e experiment.Entry) error {
+			if e.Request != nil {
+				e.Request.Events.Unpack(0)
+			}
+			return nil
+		})
+	})
+}
+
+func BenchmarkJournal(b *testing.B) {
+	f, err := experiment.Create(b.TempDir(), "e")
+	if err != nil {
+		b.Fatal(err)
+	}
+	j, err := f.OpenJournal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	o := outcome()
+	for range 6 {
+		o.Events = append(o.Events, o.Events...)
+	}
+	r := metrics.Derive(backend.TextToText, &metrics.Record{Streamed: true, OutputTokensCounted: 3, Outcome: o})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := j.Write(experiment.Entry{Request: &experiment.JournaledEnd{Metrics: r, Events: experiment.PackEvents(o.SendStart, o.Events)}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

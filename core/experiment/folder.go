@@ -1,0 +1,149 @@
+package experiment
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/genai-bench/genai-bench/core/metrics"
+)
+
+// Folder is an experiment that is being written.
+type Folder struct {
+	path string
+}
+
+// Name is the name of an experiment that the user gave none:
+// <backend>_[<engine>_][<version>_]<task>_<model>_<YYYYmmdd_HHMMSS>, each part
+// sanitised.
+func Name(backend, engine, version, task, model string, at time.Time) string {
+	var parts []string
+	for _, part := range []string{backend, engine, version, task, model} {
+		if part != "" {
+			parts = append(parts, Sanitize(part))
+		}
+	}
+	return strings.Join(append(parts, at.Format("20060102_150405")), "_")
+}
+
+// Sanitize makes text safe as one part of a path: separators, control
+// characters and what other systems refuse become "_", and no name begins with
+// a dot.
+func Sanitize(text string) string {
+	clean := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) || r == unicode.ReplacementChar {
+			return '_'
+		}
+		return r
+	}, text)
+	if strings.HasPrefix(clean, ".") {
+		clean = "_" + clean[1:]
+	}
+	const longest = 200 // of 255 bytes that file systems allow; more is put around
+	if len(clean) > longest {
+		clean = strings.ToValidUTF8(clean[:longest], "")
+	}
+	return clean
+}
+
+// Create makes an experiment's folder. A folder that is there and not empty is
+// refused: results are never mixed.
+func Create(base, name string) (*Folder, error) {
+	path, err := filepath.Abs(filepath.Join(base, Sanitize(name)))
+	if err != nil {
+		return nil, fmt.Errorf("experiment folder %s: %w", name, err)
+	}
+	entries, err := os.ReadDir(path)
+	switch {
+	case err == nil && len(entries) > 0:
+		return nil, fmt.Errorf("experiment folder %s: it is not empty (give another --experiment-folder-name, or remove it)", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("experiment folder %s: %w", path, pathReason(err))
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, fmt.Errorf("experiment folder %s: %w", path, pathReason(err))
+	}
+	return &Folder{path: path}, nil
+}
+
+// Path is the folder's absolute path.
+func (f *Folder) Path() string { return f.path }
+
+// File is the path of a file in the folder.
+func (f *Folder) File(name string) string { return filepath.Join(f.path, name) }
+
+// WriteMetadata writes the metadata, or writes it anew.
+func (f *Folder) WriteMetadata(m Metadata) error {
+	m.FolderName = f.path
+	return writeJSON(f.File(MetadataFile), m)
+}
+
+// RunFile is one run: the figures, the requests and the unit of their
+// latencies.
+type RunFile struct {
+	Aggregated metrics.Aggregate `json:"aggregated_metrics"`
+	Requests   []metrics.Request `json:"individual_request_metrics"`
+	TimeUnit   metrics.Unit      `json:"_time_unit"`
+}
+
+// RunFileName is the name of a run's file. scenario is as in file names; level
+// is the concurrency or batch size, in an open loop the rate in thousandths;
+// took is the run's real duration, in whole seconds and at least one.
+func RunFileName(scenario, task, iterationType string, level int, took time.Duration) string {
+	seconds := max(1, int(math.Round(took.Seconds())))
+	return fmt.Sprintf("%s_%s_%s_%d_time_%ds.json", Sanitize(scenario), task, iterationType, level, seconds)
+}
+
+// WriteRun writes a run's file, its latencies converted from seconds to unit.
+func (f *Folder) WriteRun(name string, a metrics.Aggregate, requests []metrics.Request, unit metrics.Unit) error {
+	converted := make([]metrics.Request, len(requests))
+	for i, r := range requests {
+		converted[i] = metrics.ConvertRequest(r, metrics.InSeconds, unit)
+	}
+	return writeJSON(f.File(name), RunFile{
+		Aggregated: metrics.ConvertAggregate(a, metrics.InSeconds, unit), Requests: converted, TimeUnit: unit,
+	})
+}
+
+// writeJSON writes a file whole or not at all.
+func writeJSON(path string, v any) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, pathReason(err))
+	}
+	defer os.Remove(tmp.Name()) // gone already where the rename succeeded
+	encoder := json.NewEncoder(tmp)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "    ")
+	err = encoder.Encode(v)
+	if err == nil {
+		err = tmp.Chmod(0o644)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	err = errors.Join(err, tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, pathReason(err))
+	}
+	return nil
+}
+
+// pathReason strips the path that os errors repeat.
+func pathReason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,163 @@
+package experiment
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/genai-bench/genai-bench/core/metrics"
+)
+
+// Run is one run of a loaded experiment.
+type Run struct {
+	File     string // name in the folder
+	Level    int    // concurrency or batch size
+	Figures  metrics.Aggregate
+	Requests []metrics.Request
+	Unit     metrics.Unit // of the latencies
+}
+
+// Loaded is an experiment read from its folder, one of this tool's or of the
+// Python tool's.
+type Loaded struct {
+	Path     string
+	Metadata Metadata
+	// Runs are sorted by scenario, in the metadata's order, and level.
+	Runs []Run
+	// Problems are things that do not keep the rest from being read: a run file
+	// that is broken, a level without a run, two files of one run.
+	Problems []string
+}
+
+// runFilePattern is what the Python tool's loader takes for a run file.
+var runFilePattern = regexp.MustCompile(`^.+_.+_(?:concurrency|batch_size)_\d+_time_\d+s\.json$`)
+
+// Load reads an experiment's folder.
+func Load(path string) (*Loaded, error) {
+	data, err := os.ReadFile(filepath.Join(path, MetadataFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no %s in it, so it is no experiment's folder", path, MetadataFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(path, MetadataFile), pathReason(err))
+	}
+	l := &Loaded{Path: path}
+	if err := json.Unmarshal(data, &l.Metadata); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(path, MetadataFile), err)
+	}
+	if l.Metadata.MetricsTimeUnit == "" {
+		l.Metadata.MetricsTimeUnit = metrics.InSeconds
+	}
+	files, err := os.ReadDir(path) // sorted by name
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, pathReason(err))
+	}
+	type key struct {
+		scenario string
+		level    int
+	}
+	seen := map[key]int{}
+	for _, f := range files {
+		if f.IsDir() || !runFilePattern.MatchString(f.Name()) {
+			continue
+		}
+		run, err := readRun(path, f.Name(), l.Metadata.MetricsTimeUnit)
+		if err != nil {
+			l.Problems = append(l.Problems, err.Error())
+			continue
+		}
+		k := key{run.Figures.Scenario, run.Level}
+		if before, twice := seen[k]; twice {
+			l.Problems = append(l.Problems, fmt.Sprintf("%s and %s are the same run; the second is used", l.Runs[before].File, run.File))
+			l.Runs[before] = run
+			continue
+		}
+		seen[k] = len(l.Runs)
+		l.Runs = append(l.Runs, run)
+	}
+	l.sort()
+	return l, nil
+}
+
+// sort puts the runs into the order of the metadata's scenarios, then levels.
+func (l *Loaded) sort() {
+	order := map[string]int{}
+	for i, s := range l.Metadata.TrafficScenario {
+		order[s] = i - len(l.Metadata.TrafficScenario) // those that are not named come after
+	}
+	slices.SortStableFunc(l.Runs, func(a, b Run) int {
+		return cmp.Or(
+			cmp.Compare(order[a.Figures.Scenario], order[b.Figures.Scenario]),
+			cmp.Compare(a.Figures.Scenario, b.Figures.Scenario),
+			cmp.Compare(a.Level, b.Level),
+		)
+	})
+}
+
+func readRun(folder, name string, unit metrics.Unit) (Run, error) {
+	data, err := os.ReadFile(filepath.Join(folder, name))
+	if err != nil {
+		return Run{}, fmt.Errorf("%s: %w", name, pathReason(err))
+	}
+	file := RunFile{Aggregated: emptyAggregate(), TimeUnit: unit}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return Run{}, fmt.Errorf("%s: %w", name, err)
+	}
+	a := &file.Aggregated
+	// As the Python tool writes it, the rate of errors is always 0.
+	if a.NumRequests > 0 {
+		a.ErrorRate = metrics.Value(a.NumErrorRequests) / metrics.Value(a.NumRequests)
+	}
+	run := Run{File: name, Level: a.NumConcurrency, Figures: *a, Requests: file.Requests, Unit: file.TimeUnit}
+	if a.IterationType == "batch_size" {
+		run.Level = a.BatchSize
+	}
+	return run, nil
+}
+
+// emptyAggregate has what the Python tool's loader takes for granted where a
+// key is missing, and no statistics.
+func emptyAggregate() metrics.Aggregate {
+	a := metrics.PythonTool(nil, 0, 0, 0)
+	a.NumConcurrency, a.BatchSize, a.IterationType = 1, 1, "num_concurrency"
+	none := metrics.NoStats()
+	x := &a.AddedStats
+	x.ITL, x.ITLPerToken, x.ReadLag = none, none, none
+	a.BundledShare = metrics.None()
+	return a
+}
+
+// Scenarios lists the scenarios that have runs, in order.
+func (l *Loaded) Scenarios() []string {
+	var names []string
+	for _, r := range l.Runs {
+		if !slices.Contains(names, r.Figures.Scenario) {
+			names = append(names, r.Figures.Scenario)
+		}
+	}
+	return names
+}
+
+// In returns the experiment with all latencies in one unit.
+func (l *Loaded) In(unit metrics.Unit) *Loaded {
+	out := *l
+	out.Runs = slices.Clone(l.Runs)
+	for i, r := range out.Runs {
+		from := r.Unit
+		r.Figures = metrics.ConvertAggregate(r.Figures, from, unit)
+		r.Requests = slices.Clone(r.Requests)
+		for j := range r.Requests {
+			r.Requests[j] = metrics.ConvertRequest(r.Requests[j], from, unit)
+		}
+		r.Unit = unit
+		out.Runs[i] = r
+	}
+	out.Metadata.MetricsTimeUnit = unit
+	return &out
+}
