@@ -53,18 +53,20 @@ func abs(n int) int { return max(n, -n) }
 
 // head returns the function that gives the i-th text of a stream its first
 // words: different ones for each i below 2^uniqueBits, or, of fewer words, for
-// as many as these can tell apart.
+// as many as these can tell apart. Already the first word is another one for
+// as many texts in a row as there are words.
 func (c *Corpus) head(s seeded.Stream, i uint64) func(words int) []string {
 	return func(words int) []string {
 		n := uint64(len(c.words))
+		list := make([]string, words)
+		list[0] = c.words[s.Permute(i%n, n)]
 		all := uint64(1)
-		for range words {
+		for range words - 1 {
 			all *= n
 		}
-		code := s.Permute(i, all)
-		list := make([]string, words)
-		for k := range list {
-			list[k] = c.words[code%n]
+		code := s.Permute(i/n, all)
+		for k := range list[1:] {
+			list[1+k] = c.words[code%n]
 			code /= n
 		}
 		return list

@@ -160,16 +160,23 @@ func TestPromptsShareNoBeginning(t *testing.T) {
 	corpus := mustGPTCorpus(t)
 	const requests = 3000
 	heads := make(map[string]string)
+	first := make(map[uint32]int) // in level 1, requests in a row
 	for _, run := range []string{"level 1", "level 2"} {
 		source := mustSource(t, corpus, prompt.Config{Scenario: mustScenario(t, "D(30,1)"), Seed: 1, Run: run})
 		for i := range uint64(requests) {
 			ids := tokenizer.AppendEncode(nil, promptOf(mustRequest(t, source, i)))
+			if run == "level 1" && i < 256 {
+				first[ids[0]]++
+			}
 			head, who := fmt.Sprint(ids[:3]), fmt.Sprintf("%s, request %d", run, i)
 			if other, ok := heads[head]; ok {
 				t.Fatalf("%s begins with the same three tokens as %s", who, other)
 			}
 			heads[head] = who
 		}
+	}
+	if len(first) != 256 {
+		t.Errorf("256 requests in a row have %d first tokens", len(first))
 	}
 }
 
