@@ -67,6 +67,9 @@ func (l *pluginLog) blotOut(text string) string {
 // clean is a line fit for a log: no secrets, no control characters.
 func (l *pluginLog) clean(line string) string { return printable(l.blotOut(line)) }
 
+// oneLiner keeps the lines of a stack trace apart on one line.
+var oneLiner = strings.NewReplacer("\r\n", "\t", "\n", "\t")
+
 func printable(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	return strings.Map(func(r rune) rune {
@@ -110,6 +113,13 @@ func (l *pluginLog) report(suppressed int) {
 func (l *pluginLog) line(line string) {
 	line = l.clean(line)
 	level, message, fields := parseLine(line)
+	// Again, because JSON can spell anything with escapes.
+	message = l.clean(oneLiner.Replace(message))
+	for i, field := range fields {
+		if text, ok := field.(string); ok {
+			fields[i] = l.clean(oneLiner.Replace(text))
+		}
+	}
 	l.remember(message, fields)
 	allowed, suppressed := l.limiter.allow(time.Now())
 	l.report(suppressed)
@@ -159,8 +169,11 @@ func fieldsOf(record map[string]any) []any {
 			continue // the host's log has its own
 		}
 		value := record[key]
-		if text, ok := value.(string); ok {
-			value = printable(strings.ReplaceAll(text, "\n", "\t"))
+		switch value.(type) {
+		case map[string]any, []any:
+			if text, err := json.Marshal(value); err == nil {
+				value = string(text)
+			}
 		}
 		fields = append(fields, key, value)
 	}
