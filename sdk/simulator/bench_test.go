@@ -85,7 +85,7 @@ func BenchmarkStreams(b *testing.B) {
 // BenchmarkLockstep holds the load of so many streams at 50 tokens/s for about a
 // second and shows how late the tokens leave.
 func BenchmarkLockstep(b *testing.B) {
-	for _, streams := range []int{64, 512} {
+	for _, streams := range []int{64, 512, 2048} {
 		b.Run(fmt.Sprint(streams), func(b *testing.B) {
 			for b.Loop() {
 				s := start(b, Config{StepTime: 20 * time.Millisecond})

@@ -57,8 +57,9 @@ func (b *generationBody) read(x *exchange, chat bool) (generation, *badRequest) 
 	if !g.maxGiven {
 		g.maxTokens = max(g.maxTokens, g.minTokens)
 	}
-	if g.maxTokens < 1 {
-		return g, &badRequest{"max_tokens", fmt.Sprintf("max_tokens must be at least 1, got %d.", g.maxTokens)}
+	const most = 1 << 30 // far beyond any model, and sums of it do not overflow
+	if g.maxTokens < 1 || g.maxTokens > most {
+		return g, &badRequest{"max_tokens", fmt.Sprintf("max_tokens must be at least 1 and at most %d, got %d.", most, g.maxTokens)}
 	}
 	if g.minTokens < 0 || g.minTokens > g.maxTokens {
 		return g, &badRequest{"min_tokens", fmt.Sprintf("min_tokens must be between 0 and max_tokens=%d, got %d.", g.maxTokens, g.minTokens)}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -204,6 +206,7 @@ func TestRequestErrors(t *testing.T) {
 		"no messages":        {"POST", "/v1/chat/completions", "right", `{"model":"m"}`, 400, "at least one"},
 		"no prompt":          {"POST", "/v1/completions", "right", `{"model":"m"}`, 400, "prompt must be"},
 		"no tokens":          {"POST", "/v1/completions", "right", `{"model":"m","prompt":"a","max_tokens":0}`, 400, "max_tokens must be at least 1"},
+		"absurdly many":      {"POST", "/v1/completions", "right", `{"model":"m","prompt":"a","min_tokens":9223372036854775807}`, 400, "at most 1073741824"},
 		"too many choices":   {"POST", "/v1/completions", "right", `{"model":"m","prompt":"a","n":1000}`, 400, "n must be between"},
 		"too long":           {"POST", "/v1/completions", "right", `{"model":"m","prompt":"abcd","max_tokens":100}`, 400, "maximum context length is 100 tokens"},
 		"options unstreamed": {"POST", "/v1/completions", "right", `{"model":"m","prompt":"a","stream_options":{}}`, 400, "only be defined when"},
@@ -549,4 +552,50 @@ func TestCloseBreaksOff(t *testing.T) {
 		t.Error(err)
 	}
 	wait.Wait()
+}
+
+// Whatever the body, there is an answer, and it is JSON or a stream.
+func FuzzBodies(f *testing.F) {
+	paths := []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/images/generations", "/v1/audio/speech"}
+	for _, seed := range []string{
+		streamBody, wholeBody, `{"prompt":["a",[1]],"n":3}`, `{"prompt":[[1,2],[3]],"stream":true,"max_tokens":3}`,
+		`{"messages":[{"content":[{"type":"text","text":"a"},{"type":"image_url"}]}],"min_tokens":5,"seed":-1}`,
+		`{"input":["a"],"dimensions":3,"query":"b","documents":["c",{"text":"d"}]}`, `{"simulate":"borders=random; usage=none","prompt":"a"}`,
+	} {
+		for i := range paths {
+			f.Add(i, []byte(seed))
+		}
+	}
+	s, err := New(Config{MaxModelLen: 200, EmbeddingDimensions: 4, ImageSteps: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.Close() })
+	f.Fuzz(func(t *testing.T, i int, body []byte) {
+		if bytes.Contains(body, []byte("simulate")) && (bytes.Contains(body, []byte("stall")) || bytes.ContainsAny(body, "0123456789")) {
+			t.Skip("may ask for a long pause")
+		}
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, paths[uint(i)%uint(len(paths))], bytes.NewReader(body))
+		answer := httptest.NewRecorder()
+		broken := false // off, as a fault may ask
+		func() {
+			defer func() {
+				v := recover()
+				if broken = v == http.ErrAbortHandler; v != nil && !broken {
+					panic(v)
+				}
+			}()
+			s.Handler().ServeHTTP(answer, request)
+		}()
+		switch answer.Header().Get("Content-Type") {
+		case "application/json":
+			if !json.Valid(answer.Body.Bytes()) {
+				t.Errorf("status %d with %q", answer.Code, answer.Body)
+			}
+		case "":
+			if !broken {
+				t.Errorf("no answer to %q", body)
+			}
+		}
+	})
 }

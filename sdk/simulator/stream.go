@@ -29,7 +29,8 @@ var errStop = errors.New("simulator: the stream ends here")
 func (a *answer) streamFrom(box *mailbox) error {
 	x := a.x
 	a.out = &deliverer{x: x, fault: a.fault, random: mix(x.server.config.Seed ^ x.record.Arrival ^ 'b')}
-	x.record.Events = make([]Event, 0, sum(a.output)+4+2*len(a.output))
+	const room = 4096 // of events, at first: a request may ask for any number
+	x.record.Events = make([]Event, 0, min(sum(a.output)+4+2*len(a.output), room))
 	x.record.Writes = make([]Write, 0, cap(x.record.Events))
 	length := int64(-1)
 	if a.fault.Framing == "length" {
