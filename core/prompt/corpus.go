@@ -78,7 +78,7 @@ func NewCorpus(tokenizer Tokenizer, name string, texts dataset.Texts) (*Corpus, 
 // readPieces takes entries, evenly spaced where there are too many, and cuts
 // them into lines.
 func (c *Corpus) readPieces() error {
-	step := max(1, c.texts.Len()/piecesMax)
+	step := (c.texts.Len() + piecesMax - 1) / piecesMax
 	size := 0
 	for i := 0; i < c.texts.Len() && len(c.pieces) < piecesMax && size < corpusBytes; i += step {
 		text, err := c.texts.Text(i)

@@ -155,6 +155,34 @@ func TestOtherDatasets(t *testing.T) {
 	}
 }
 
+// endless has more entries than a corpus holds; it notes which were read.
+type endless struct {
+	mu   sync.Mutex
+	read map[int]bool
+}
+
+func (*endless) Name() string { return "endless" }
+func (*endless) Len() int     { return 1_000_000 }
+
+func (e *endless) Text(i int) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.read[i] = true
+	return fmt.Sprintf("entry number %d", i), nil
+}
+
+func TestLargeDatasetsAreSampledEvenly(t *testing.T) {
+	texts := &endless{read: make(map[int]bool)}
+	mustCorpus(t, bytewise(), texts)
+	tenths := make([]int, 10)
+	for i := range texts.read {
+		tenths[i/100_000]++
+	}
+	if len(texts.read) > 1<<16 || slices.Min(tenths) < 6000 || slices.Max(tenths)-slices.Min(tenths) > 1 {
+		t.Errorf("%d entries read, of each tenth %d", len(texts.read), tenths)
+	}
+}
+
 func TestPromptsShareNoBeginning(t *testing.T) {
 	tokenizer := gptLike()
 	corpus := mustGPTCorpus(t)
