@@ -203,11 +203,12 @@ func (m *bpe) findNeighbours() *neighbourSet {
 			special[id] = true
 		}
 	}
+	// Unknown characters are fused, or vanish and make neighbours of others, unless bytes stand
+	// in for all of them.
+	if (m.unk == noID || m.fuseUnk) && !(m.byteFallback && len(special) == 256) {
+		return nil
+	}
 	if m.unk != noID {
-		// Unknown characters are fused across cuts unless bytes stand in for all of them.
-		if m.fuseUnk && !(m.byteFallback && len(special) == 256) {
-			return nil
-		}
 		special[m.unk] = true
 	}
 	n := newNeighbourSet()
