@@ -2,6 +2,7 @@ package httpclient_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -74,7 +75,7 @@ func BenchmarkStream(b *testing.B) {
 					}
 					events := sse.NewReader(answer.Body, 0)
 					for {
-						if _, err := events.Next(); err == io.EOF {
+						if _, err := events.Next(); errors.Is(err, io.EOF) {
 							break
 						} else if err != nil {
 							b.Fatal(err)

@@ -53,7 +53,7 @@ func (b *Body) start(r *request, h head, sentWhole bool) {
 		b.finish()
 		return
 	}
-	r.conn.raw.SetReadDeadline(b.nextDeadline())
+	r.conn.readBy(b.nextDeadline())
 }
 
 // frame sets out how the end of the body will be told.
@@ -91,7 +91,7 @@ func (b *Body) NextSpan() (stamp.Span, error) {
 		c := b.r.conn
 		if len(c.rest.Bytes) == 0 {
 			if err := b.receive(); err != nil {
-				if err == io.EOF && b.state == byClose {
+				if errors.Is(err, io.EOF) && b.state == byClose {
 					break
 				}
 				return stamp.Span{}, b.fail(err)
@@ -126,7 +126,7 @@ func (b *Body) receive() error {
 		if !time.Now().Before(next) {
 			return err
 		}
-		b.r.conn.raw.SetReadDeadline(next)
+		b.r.conn.readBy(next)
 	}
 }
 
@@ -307,7 +307,7 @@ func (b *Body) ReadAll(limitBytes int64) ([]byte, error) {
 	all := make([]byte, 0, size)
 	for {
 		span, err := b.NextSpan()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
@@ -36,10 +37,16 @@ type conn struct {
 }
 
 func newConn(raw *stamp.Conn, peer string) *conn {
-	return &conn{raw: raw, source: raw, peer: peer, abort: func() { raw.Close() }}
+	return &conn{raw: raw, source: raw, peer: peer, abort: func() { _ = raw.Close() }}
 }
 
-func (c *conn) close() { c.raw.Close() }
+func (c *conn) close() { c.abort() }
+
+// readBy, writeBy and endBy (both) set deadlines. They fail only on a connection that is
+// closed, which the read or write that follows finds out.
+func (c *conn) readBy(t time.Time)  { _ = c.raw.SetReadDeadline(t) }
+func (c *conn) writeBy(t time.Time) { _ = c.raw.SetWriteDeadline(t) }
+func (c *conn) endBy(t time.Time)   { _ = c.raw.SetDeadline(t) }
 
 // receive makes rest non-empty.
 func (c *conn) receive() error {

@@ -77,7 +77,7 @@ func (r *request) dial() (*conn, *fault.Error) {
 	r.x.Peer = raw.RemoteAddr().String()
 	cn := newConn(raw, r.x.Peer)
 	if err := r.secure(ctx, cn); err != nil {
-		raw.Close()
+		cn.close()
 		var fail *fault.Error
 		if errors.As(err, &fail) {
 			return nil, fail
@@ -134,8 +134,8 @@ func (r *request) handshake(ctx context.Context, cn *conn, name string) error {
 // tunnel asks the proxy for a connection to the target (RFC 9110, § 9.3.6).
 func (r *request) tunnel(ctx context.Context, cn *conn) error {
 	if deadline, ok := ctx.Deadline(); ok {
-		cn.raw.SetDeadline(deadline)
-		defer cn.raw.SetDeadline(time.Time{})
+		cn.endBy(deadline)
+		defer cn.endBy(time.Time{})
 	}
 	stop := context.AfterFunc(ctx, cn.abort)
 	defer stop()

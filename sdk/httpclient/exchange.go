@@ -37,7 +37,7 @@ func (r *request) send() error {
 	}
 	var err error
 	if size <= smallRequest {
-		c.raw.SetDeadline(earliest(r.deadline, after(r.sent, limits.ResponseHeader)))
+		c.endBy(earliest(r.deadline, after(r.sent, limits.ResponseHeader)))
 		c.raw.Track(true)
 		err = c.write(c.out, body)
 	} else {
@@ -63,14 +63,14 @@ func (r *request) sendPieces(body []byte) error {
 	first := c.out
 	for {
 		n := min(piece, len(body))
-		c.raw.SetWriteDeadline(earliest(r.deadline, after(time.Now(), r.client.limits.Idle)))
+		c.writeBy(earliest(r.deadline, after(time.Now(), r.client.limits.Idle)))
 		c.raw.Track(n == len(body))
 		if err := c.write(first, body[:n]); err != nil {
 			return err
 		}
 		first, body = nil, body[n:]
 		if len(body) == 0 {
-			c.raw.SetReadDeadline(earliest(r.deadline, after(time.Now(), r.client.limits.ResponseHeader)))
+			c.readBy(earliest(r.deadline, after(time.Now(), r.client.limits.ResponseHeader)))
 			return nil
 		}
 	}
@@ -85,7 +85,7 @@ func (r *request) answer(sendErr error) (*Answer, *fault.Error) {
 		if errors.Is(sendErr, os.ErrDeadlineExceeded) || r.ctx.Err() != nil {
 			return nil, r.failure(sendErr, phaseSend)
 		}
-		c.raw.SetReadDeadline(time.Now().Add(lateAnswer))
+		c.readBy(time.Now().Add(lateAnswer))
 	}
 	var h head
 	for informational := 0; ; informational++ {

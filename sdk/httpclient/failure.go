@@ -51,7 +51,7 @@ func (r *request) failure(err error, at phase) *fault.Error {
 		return r.connectFailure(err)
 	case at == phaseHandshake || isTLS(err):
 		return r.tlsFailure(err)
-	case errors.Is(err, errCutHead) || at == phaseBody && (err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)):
+	case errors.Is(err, errCutHead) || at == phaseBody && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)):
 		what := "the connection was closed"
 		if isReset(err) {
 			what = "the connection was reset"

@@ -58,7 +58,7 @@ func (c *conn) readHead() (head, stamp.Arrival, error) {
 	for {
 		if err := c.receive(); err != nil {
 			// crypto/tls says ErrUnexpectedEOF where the peer did not say goodbye.
-			switch over := err == io.EOF || err == io.ErrUnexpectedEOF; {
+			switch over := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); {
 			case len(c.in) > 0 && (over || isReset(err)):
 				err = errCutHead
 			case over:

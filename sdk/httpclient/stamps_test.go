@@ -2,6 +2,7 @@ package httpclient_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -116,7 +117,7 @@ func TestEventsCarryTheArrivalOfTheirLastByte(t *testing.T) {
 					}
 					arrived = append(arrived, event.Arrival)
 				}
-				if _, err := events.Next(); err != io.EOF {
+				if _, err := events.Next(); !errors.Is(err, io.EOF) {
 					t.Fatal(err)
 				}
 				mu.Lock()

@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -54,11 +55,8 @@ func (c *Client) target(text string) (*target, error) {
 func (c *Client) makeTarget(text string) (*target, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		// url.Error repeats the text, which may hold a password.
-		if e, ok := err.(*url.Error); ok {
-			err = e.Err
-		}
-		return nil, fmt.Errorf("the address is no URL: %v (use http://HOST:PORT/PATH)", err)
+		err = withoutText(err)
+		return nil, fmt.Errorf("the address is no URL: %w (use http://HOST:PORT/PATH)", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, fmt.Errorf("the address %q is not of the form http://HOST:PORT/PATH or https://…", u.Redacted())
@@ -74,7 +72,7 @@ func (c *Client) makeTarget(text string) (*target, error) {
 	}
 	t.auth = basicAuth(u.User)
 	if t.proxy, err = c.proxy(u); err != nil {
-		return nil, fmt.Errorf("proxy of the environment: %v (mend HTTP_PROXY and HTTPS_PROXY)", err)
+		return nil, fmt.Errorf("proxy of the environment: %w (mend HTTP_PROXY and HTTPS_PROXY)", err)
 	}
 	if t.proxy != nil {
 		if err := checkProxy(t.proxy); err != nil {
@@ -84,6 +82,15 @@ func (c *Client) makeTarget(text string) (*target, error) {
 		t.proxyAuth = basicAuth(t.proxy.User)
 	}
 	return t, nil
+}
+
+// withoutText drops the URL that url.Error repeats: it may hold a password.
+func withoutText(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // removeZone takes the zone out of [fe80::1%eth0]:80: it means nothing to the
@@ -122,10 +129,8 @@ func proxies(setting string) (func(*url.URL) (*url.URL, error), error) {
 	}
 	u, err := url.Parse(setting)
 	if err != nil {
-		if e, ok := err.(*url.Error); ok {
-			err = e.Err
-		}
-		return nil, fmt.Errorf("the proxy is no URL: %v (use http://HOST:PORT)", err)
+		err = withoutText(err)
+		return nil, fmt.Errorf("the proxy is no URL: %w (use http://HOST:PORT)", err)
 	}
 	if err := checkProxy(u); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -100,29 +101,36 @@ func TestTLSVersions(t *testing.T) {
 						fmt.Fprintf(w, "data: %d\n\n", i)
 						w.(http.Flusher).Flush()
 						sent[i].ended.Store(int64(stamp.Now()))
-						time.Sleep(10 * time.Millisecond)
+						time.Sleep(30 * time.Millisecond)
 					}
 				}))
 				c := newClient(t, httpclient.Options{Clock: clock, TLS: backend.TLS{CAFile: ca}})
 				for round := range 2 {
+					for i := range sent {
+						sent[i].ended.Store(0)
+					}
 					var x stamp.Exchange
 					answer, fail := c.Do(t.Context(), &httpclient.Call{Method: "POST", URL: server.URL, Body: make([]byte, 100_000)}, &x)
 					if fail != nil {
 						t.Fatal(fail)
 					}
 					for i := range sent {
-						if clock == backend.ClockSocket && i > 0 {
-							time.Sleep(5 * time.Millisecond) // late, though not after the next
+						for sent[i].ended.Load() == 0 {
+							time.Sleep(time.Millisecond)
 						}
+						time.Sleep(5 * time.Millisecond) // late, though not after the next
 						span, err := answer.Body.NextSpan()
 						if err != nil || string(span.Bytes) != fmt.Sprintf("data: %d\n\n", i) {
 							t.Fatalf("event %d: %q, %v", i, span.Bytes, err)
+						}
+						if ended := stamp.Nanos(sent[i].ended.Load()); clock == backend.ClockSocket && span.Flags == 0 && span.At > ended {
+							t.Errorf("event %d arrived %v after its write ended", i, span.At.Sub(ended))
 						}
 						if began := stamp.Nanos(sent[i].began.Load()); span.At < began || span.At > span.Read {
 							t.Errorf("event %d arrived %v after the server began to write it, and was read %v later", i, span.At.Sub(began), span.Read.Sub(span.At))
 						}
 					}
-					if _, err := answer.Body.NextSpan(); err != io.EOF {
+					if _, err := answer.Body.NextSpan(); !errors.Is(err, io.EOF) {
 						t.Fatal(err)
 					}
 					if round == 0 && (x.Connect.TLS <= 0 || x.Connect.TCP <= 0) || x.Connect.Reused != (round == 1) {
@@ -362,7 +370,7 @@ func TestTLSRecordAcrossSegments(t *testing.T) {
 	if span.At < stamp.Nanos(began.Load()) {
 		t.Errorf("arrived %v before its last byte was written", stamp.Nanos(began.Load()).Sub(span.At))
 	}
-	if _, err := answer.Body.NextSpan(); err != io.EOF {
+	if _, err := answer.Body.NextSpan(); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
 }

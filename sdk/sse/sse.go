@@ -122,7 +122,7 @@ func (r *Reader) end(err error) (Event, error) {
 		r.takeField(r.line)
 		r.line = r.line[:0]
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return r.fail(err)
 	}
 	r.err = io.EOF

@@ -53,7 +53,7 @@ func readAll(t testing.TB, r *sse.Reader) ([]got, error) {
 	for {
 		e, err := r.Next()
 		if err != nil && !errors.Is(err, sse.ErrUnfinished) {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return events, err
@@ -141,10 +141,10 @@ func TestStreams(t *testing.T) {
 
 func TestUnfinishedIsFollowedByEOF(t *testing.T) {
 	r := sse.NewReader(&pieces{parts: []string{"data: a"}}, 0)
-	if _, err := r.Next(); err != sse.ErrUnfinished {
+	if _, err := r.Next(); !errors.Is(err, sse.ErrUnfinished) {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Fatalf("got %v, want io.EOF", err)
 	}
 }

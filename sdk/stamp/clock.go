@@ -50,7 +50,7 @@ func Select(wish string) (Selection, error) {
 		return s, nil
 	case ClockSocket.String():
 		if refused != nil {
-			return Selection{}, fmt.Errorf("the clock socket does not work here: %v (use auto or user)", refused)
+			return Selection{}, fmt.Errorf("the clock socket does not work here: %w (use auto or user)", refused)
 		}
 		return Selection{Clock: ClockSocket}, nil
 	case ClockPacket.String():

@@ -155,7 +155,7 @@ func TestReadNeverCrossesArrivals(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		server.Close()
-		if _, err := c.Read(p); err != io.EOF {
+		if _, err := c.Read(p); !errors.Is(err, io.EOF) {
 			t.Errorf("at the end: %v, want io.EOF", err)
 		}
 	})
@@ -177,7 +177,7 @@ func TestLargeStreamArrivesWhole(t *testing.T) {
 		last, flags := stamp.Nanos(0), stamp.Flags(0)
 		for {
 			s, err := c.NextSpan()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

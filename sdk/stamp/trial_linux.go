@@ -40,10 +40,10 @@ func keepStamping() (release func(), err error) {
 		err = tryStamps()
 	}
 	if err != nil {
-		unix.Close(fd)
+		closeAll(fd)
 		return nil, err
 	}
-	return func() { unix.Close(fd) }, nil
+	return func() { closeAll(fd) }, nil
 }
 
 // tryStamps sends bytes to itself over loopback until one comes stamped. Where
@@ -53,8 +53,7 @@ func tryStamps() error {
 	if err != nil {
 		return nil //nolint:nilerr // then the first real connection shows it
 	}
-	defer unix.Close(in)
-	defer unix.Close(out)
+	defer closeAll(in, out)
 	var b [1]byte
 	var m message
 	m.buffers(b[:], nil)
@@ -78,7 +77,7 @@ func loopbackPair() (in, out int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	defer unix.Close(listener)
+	defer closeAll(listener)
 	if err := unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		return 0, 0, err
 	}
@@ -99,13 +98,20 @@ func loopbackPair() (in, out int, err error) {
 		func() error { return unix.Connect(in, address) },
 	} {
 		if err := set(); err != nil {
-			unix.Close(in)
+			closeAll(in)
 			return 0, 0, err
 		}
 	}
 	if out, _, err = unix.Accept4(listener, unix.SOCK_CLOEXEC); err != nil {
-		unix.Close(in)
+		closeAll(in)
 		return 0, 0, err
 	}
 	return in, out, nil
+}
+
+// closeAll closes sockets of which nothing is wanted any more.
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
 }
