@@ -15,7 +15,7 @@ type Option func(*loadOptions)
 
 type loadOptions struct {
 	pattern string
-	cache   string // folder of parsed vocabularies, "" for none
+	cache   string // folder of parsed vocabularies; empty for none
 }
 
 // SplitPattern names the regular expression, in Oniguruma's syntax, that cuts words for a
@@ -140,7 +140,7 @@ func (t *Tokenizer) finish() {
 		}
 	}
 	t.spelled = t.model
-	t.fast = plan{stages: t.stages}
+	t.fast.stages = t.stages
 	b, isBPE := t.model.(*bpe)
 	for i, s := range t.stages {
 		switch s := s.(type) {
@@ -162,9 +162,10 @@ func (t *Tokenizer) finish() {
 		}
 	}
 	if t.fast.aligned {
+		t.fast.neighbours = nil
 		return
 	}
-	if isBPE {
+	if isBPE && t.fast.neighbours == nil {
 		t.fast.neighbours = t.model.(*bpe).findNeighbours()
 	}
 }

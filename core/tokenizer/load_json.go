@@ -7,6 +7,13 @@ import (
 
 // parseJSON reads a tokenizer.json.
 func parseJSON(data []byte) (*Tokenizer, error) {
+	t, _, err := parseDocument(data, nil)
+	return t, err
+}
+
+// parseDocument reads a tokenizer.json. With tables, vocabulary and merges are taken from there
+// and not from the document. It returns the model as it was read.
+func parseDocument(data []byte, tables *modelTables) (*Tokenizer, *modelFile, error) {
 	r := &jsonReader{data: data}
 	doc := &document{}
 	var parts [4]config // normalizer, pre_tokenizer, post_processor, decoder
@@ -39,16 +46,20 @@ func parseJSON(data []byte) (*Tokenizer, error) {
 		err = r.end()
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if m == nil {
-		return nil, fmt.Errorf("there is no \"model\"")
+		return nil, nil, fmt.Errorf("there is no \"model\"")
+	}
+	if tables != nil {
+		m.modelTables = *tables
 	}
 	t := &Tokenizer{}
 	if t.model, err = m.build(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.vocab = m.vocab
+	t.fast.neighbours = m.neighbours
 	t.normalizers = readNormalizers(parts[0])
 	t.stages = readPreTokenizer(parts[1])
 	t.post = readPostProcessor(parts[2])
@@ -68,10 +79,10 @@ func parseJSON(data []byte) (*Tokenizer, error) {
 		}
 	}
 	if doc.err != nil {
-		return nil, doc.err
+		return nil, nil, doc.err
 	}
 	t.finish()
-	return t, nil
+	return t, m, nil
 }
 
 // addToken adds a token under the id that the vocabulary knows it by, else under the next one
@@ -97,21 +108,34 @@ func (t *Tokenizer) addToken(tok AddedToken) {
 
 // A modelFile is the "model" of a tokenizer.json as read.
 type modelFile struct {
-	doc    *document
-	fields map[string]any
-	vocab  *vocab
-	scores []float64 // Unigram's
-	hasMap bool      // the vocabulary is a map and not a list of pairs
-
-	merges   mergeTable
+	modelTables
+	doc      *document
+	fields   map[string]any
 	mergesAt int // position of merges that stand before the vocabulary; 0 for none
-	merged   bool
+
+	// bulk are the places of vocabulary and merges in the document.
+	bulk []cut
+}
+
+// modelTables are the parts of a model that take long to read.
+type modelTables struct {
+	vocab      *vocab
+	scores     []float64 // Unigram's
+	hasMap     bool      // the vocabulary is a map and not a list of pairs
+	merged     bool      // there are merges
+	merges     mergeTable
+	neighbours *neighbourSet
 }
 
 func readModel(r *jsonReader, doc *document) (*modelFile, error) {
 	m := &modelFile{doc: doc, fields: map[string]any{}}
 	err := r.object(func(key string) error {
 		var err error
+		if key == "vocab" || key == "merges" {
+			r.next()
+			start := r.pos
+			defer func() { m.bulk = append(m.bulk, cut{start, r.pos}) }()
+		}
 		switch key {
 		case "vocab":
 			err = m.readVocab(r)
@@ -147,6 +171,7 @@ func readModel(r *jsonReader, doc *document) (*modelFile, error) {
 // readVocab reads a map of token to id, or Unigram's list of token and score.
 func (m *modelFile) readVocab(r *jsonReader) error {
 	m.vocab = newVocab(1 << 10)
+	m.scores, m.hasMap = nil, false
 	if r.next() == '[' {
 		return r.array(func(i int) error {
 			if err := r.expect('['); err != nil {

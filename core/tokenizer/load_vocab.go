@@ -16,8 +16,8 @@ func parseVocabTxt(data []byte, side sideFiles) (*Tokenizer, error) {
 		return nil, errors.New("it is not UTF-8")
 	}
 	blank := hasProperty(unicodetables.WhiteSpace)
-	m := &modelFile{doc: side.doc, fields: map[string]any{"type": "WordPiece"}, hasMap: true,
-		vocab: newVocab(bytes.Count(data, []byte{'\n'}) + 1)}
+	m := &modelFile{doc: side.doc, fields: map[string]any{"type": "WordPiece"},
+		modelTables: modelTables{hasMap: true, vocab: newVocab(bytes.Count(data, []byte{'\n'}) + 1)}}
 	for id := uint32(0); len(data) > 0; id++ {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte{'\n'})
