@@ -39,8 +39,16 @@ func fixture(tb testing.TB, name string) *Tokenizer {
 	return tok
 }
 
-// Every component of the format answers as Hugging Face's library does.
-func TestFixtures(t *testing.T) {
+// fixtureAnswer is what the reference answers for a string with a fixture.
+type fixtureAnswer struct {
+	answer
+	Fixture string `json:"fixture"`
+	Text    string `json:"text"`
+}
+
+// fixtureAnswers returns the answers by name of fixture.
+func fixtureAnswers(t *testing.T) map[string][]fixtureAnswer {
+	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", "fixtures", "answers.jsonl.gz"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,21 +58,21 @@ func TestFixtures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type line struct {
-		answer
-		Fixture string `json:"fixture"`
-		Text    string `json:"text"`
-	}
-	byFixture := map[string][]line{}
+	all := map[string][]fixtureAnswer{}
 	for d := json.NewDecoder(z); ; {
-		var l line
-		if err := d.Decode(&l); errors.Is(err, io.EOF) {
-			break
+		var a fixtureAnswer
+		if err := d.Decode(&a); errors.Is(err, io.EOF) {
+			return all
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		byFixture[l.Fixture] = append(byFixture[l.Fixture], l)
+		all[a.Fixture] = append(all[a.Fixture], a)
 	}
+}
+
+// Every component of the format answers as Hugging Face's library does.
+func TestFixtures(t *testing.T) {
+	byFixture := fixtureAnswers(t)
 	for _, name := range fixtureNames(t) {
 		t.Run(name, func(t *testing.T) {
 			tok := fixture(t, name)

@@ -19,7 +19,14 @@ type patternSplit struct {
 func (*patternSplit) isStage() {}
 
 func (p *patternSplit) cut(dst []cut, s string) []cut {
-	var matches []match
+	if p.behavior == isolated || p.behavior == removed {
+		return p.cutPlain(dst, s)
+	}
+	kept, ok := matchLists.Get().(*[]match)
+	if !ok {
+		kept = new([]match)
+	}
+	matches := (*kept)[:0]
 	done, search := 0, -1
 	for {
 		lo, hi, ok := p.pattern.next(s, done, search)
@@ -35,7 +42,39 @@ func (p *patternSplit) cut(dst []cut, s string) []cut {
 	if done < len(s) {
 		matches = append(matches, match{cut{done, len(s)}, p.invert})
 	}
-	return p.behavior.appendCuts(dst, matches)
+	dst = p.behavior.appendCuts(dst, matches)
+	*kept = matches
+	matchLists.Put(kept)
+	return dst
+}
+
+// matchLists holds lists of matches, from call to call.
+var matchLists sync.Pool
+
+// cutPlain is cut for the two common behaviors, without a list of matches.
+func (p *patternSplit) cutPlain(dst []cut, s string) []cut {
+	keepMatches, keepGaps := true, true
+	if p.behavior == removed {
+		keepMatches, keepGaps = p.invert, !p.invert
+	}
+	done, search := 0, -1
+	for {
+		lo, hi, ok := p.pattern.next(s, done, search)
+		if !ok {
+			break
+		}
+		if keepGaps {
+			dst = appendCut(dst, cut{done, lo})
+		}
+		if keepMatches {
+			dst = appendCut(dst, cut{lo, hi})
+		}
+		done, search = hi, hi
+	}
+	if keepGaps {
+		dst = appendCut(dst, cut{done, len(s)})
+	}
+	return dst
 }
 
 // compile compiles a regular expression, failing the config where it cannot.

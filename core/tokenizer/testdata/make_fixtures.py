@@ -169,9 +169,35 @@ def fixtures():
         {"type": "Strip", "content": "t", "start": 1, "stop": 0}))
 
 
+def sentencepieces():
+    """Small tokenizer.model files and SentencePiece's own answers."""
+    rules = {"A": "a", "ﬁ": "fi", "①": "1", "\u3000": " ", "\t": " ", "\n": " ", "\u200b": "", "e\u0301": "é"}
+    with tempfile.TemporaryDirectory() as d:
+        with open(os.path.join(d, "r.tsv"), "w") as f:
+            for k, v in rules.items():
+                f.write(" ".join("%X" % ord(c) for c in k) + "\t" + " ".join("%X" % ord(c) for c in v) + "\n")
+        with open(os.path.join(d, "t.txt"), "w") as f:
+            f.writelines(TEXT)
+        for name, options in {
+            "spm_bpe": dict(model_type="bpe", byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False),
+            "spm_bpe_user": dict(model_type="bpe", user_defined_symbols=["<ud>", "quick"], normalization_rule_tsv=os.path.join(d, "r.tsv")),
+            "spm_unigram": dict(model_type="unigram", normalization_rule_tsv=os.path.join(d, "r.tsv")),
+            "spm_unigram_bytes": dict(model_type="unigram", byte_fallback=True, add_dummy_prefix=False, normalization_rule_name="identity"),
+        }.items():
+            model = io.BytesIO()
+            sentencepiece.SentencePieceTrainer.train(input=os.path.join(d, "t.txt"), model_writer=model, vocab_size=700, minloglevel=2,
+                                                     character_coverage=0.995, **options)
+            with open(os.path.join(OUT, name + ".model"), "wb") as f:
+                f.write(model.getvalue())
+            sp = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+            for s in STRINGS:
+                if "<s>" not in s and "<unk>" not in s and "\0" not in s:  # the reference does not look for these, ends at NUL
+                    yield {"fixture": name, "text": s, "ids": sp.encode(s)}
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
-    lines = []
+    lines = list(sentencepieces())
     for name, doc in fixtures():
         doc["truncation"] = doc["padding"] = None
         text = json.dumps(doc, ensure_ascii=False)

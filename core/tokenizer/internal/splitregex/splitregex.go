@@ -13,6 +13,7 @@ package splitregex
 
 import (
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -27,6 +28,8 @@ type Regexp struct {
 	first [128]bool
 	other bool
 	empty bool
+
+	matchers sync.Pool // *matcher
 }
 
 // A sub is the pattern of a look-around or an atomic group.
@@ -87,10 +90,23 @@ const (
 // where the match before ended, does not count; -1 stands for no match before. s must be valid
 // UTF-8.
 func (re *Regexp) Find(s string, from, last int) (lo, hi int, ok bool) {
-	m := matcher{re: re, s: s, steps: minSteps + stepsPerByte*(len(s)-from)}
-	if re.slots > 0 {
-		m.slots = make([]int, re.slots)
+	m, ok := re.matchers.Get().(*matcher)
+	if !ok {
+		m = &matcher{re: re, slots: make([]int, re.slots)}
 	}
+	m.s, m.steps = s, minSteps+stepsPerByte*(len(s)-from)
+	lo, hi, ok = m.find(from, last)
+	if m.s = ""; cap(m.stack) < maxKeptStack {
+		re.matchers.Put(m)
+	}
+	return lo, hi, ok
+}
+
+// maxKeptStack bounds what is kept from one search for the next.
+const maxKeptStack = 1 << 16
+
+func (m *matcher) find(from, last int) (lo, hi int, ok bool) {
+	re, s := m.re, m.s
 	for at := from; at <= len(s); {
 		if at < len(s) && re.canBegin(s[at]) || re.empty {
 			end := m.run(re.prog, at)
