@@ -1,0 +1,128 @@
+package table
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+)
+
+// column is one figure of the runs.
+type column struct {
+	head    string // two lines
+	latency bool   // belongs to the latencies' table, where there are two
+	value   func(*metrics.Aggregate) string
+}
+
+func figure(head string, of func(*metrics.Aggregate) metrics.Value) column {
+	return column{head: head, value: func(a *metrics.Aggregate) string { return number(of(a)) }}
+}
+
+func latency(head string, of func(*metrics.Aggregate) metrics.Value) column {
+	c := figure(head, of)
+	c.latency = true
+	return c
+}
+
+func counted(head string, of func(*metrics.Aggregate) int) column {
+	return column{head: head, value: func(a *metrics.Aggregate) string { return strconv.Itoa(of(a)) }}
+}
+
+// columnsOf are what there is to tell of a task. Those without a value in any
+// run are left out later.
+func columnsOf(task backend.Task) []column {
+	columns := []column{
+		counted("\nOK", func(a *metrics.Aggregate) int { return a.NumCompletedRequests }),
+		counted("\nFailed", func(a *metrics.Aggregate) int { return a.NumErrorRequests }),
+		{head: "Can-\ncelled", value: func(a *metrics.Aggregate) string {
+			if a.NumCancelledRequests == 0 {
+				return absent
+			}
+			return strconv.Itoa(a.NumCancelledRequests)
+		}},
+		figure("\nRPS", func(a *metrics.Aggregate) metrics.Value { return a.RequestsPerSecond }),
+	}
+	generates := task == backend.TextToText || task == backend.ImageTextToText
+	if generates {
+		columns = append(columns, figure("Output\ntok/s", func(a *metrics.Aggregate) metrics.Value { return a.MeanOutputThroughput }))
+	}
+	if generates || strings.HasSuffix(string(task), "-to-embeddings") || task == backend.TextToRerank {
+		columns = append(columns, figure("Input\ntok/s", func(a *metrics.Aggregate) metrics.Value { return a.MeanInputThroughput }))
+	}
+	first := ""
+	switch {
+	case generates:
+		first = "TTFT"
+	case task == backend.TextToSpeech:
+		first = "TTFB"
+		columns = append(columns, figure("Audio/req\nbytes/s", func(a *metrics.Aggregate) metrics.Value { return a.Stats.AudioThroughput.Mean }))
+	}
+	if first != "" {
+		columns = append(columns,
+			latency(first+"\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P50 }),
+			latency(first+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P99 }))
+	}
+	if generates {
+		columns = append(columns,
+			latency("TPOT\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P50 }),
+			latency("TPOT\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P99 }),
+			latency("ITL\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.ITL.P99 }))
+	}
+	return append(columns,
+		latency("E2E\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P50 }),
+		latency("E2E\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P99 }),
+		latency("Late\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.SendLateness.P99 }))
+}
+
+// present drops the columns that say nothing about any run.
+func present(columns []column, runs []experiment.Run) []column {
+	var kept []column
+	for _, c := range columns {
+		for i := range runs {
+			if c.value(&runs[i].Figures) != absent {
+				kept = append(kept, c)
+				break
+			}
+		}
+	}
+	return kept
+}
+
+// absent stands for what does not exist.
+const absent = "-"
+
+// number is a value in three significant digits, integers whole.
+func number(v metrics.Value) string {
+	f := float64(v)
+	if !v.Exists() {
+		return absent
+	}
+	if f == 0 {
+		return "0"
+	}
+	decimals := 2 - int(math.Floor(math.Log10(math.Abs(f))))
+	return strconv.FormatFloat(f, 'f', min(max(decimals, 0), 6), 64)
+}
+
+// levelColumn says what numbers the runs of a scenario, and the number.
+func levelColumn(runs []experiment.Run) (head, word string, of func(*experiment.Run) string) {
+	for _, r := range runs {
+		if r.Figures.RequestRate > 0 {
+			return "Rate\nreq/s", "rate", func(r *experiment.Run) string {
+				rate := cmp.Or(r.Figures.RequestRate, float64(r.Level)/1000)
+				return strconv.FormatFloat(rate, 'g', -1, 64)
+			}
+		}
+	}
+	plain := func(r *experiment.Run) string { return strconv.Itoa(r.Level) }
+	for _, r := range runs {
+		if r.Figures.IterationType == "batch_size" {
+			return "Batch\nsize", "batch size", plain
+		}
+	}
+	return "\nConc.", "concurrency", plain
+}

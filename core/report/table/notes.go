@@ -1,0 +1,126 @@
+package table
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/metrics"
+)
+
+// failures says of every run what failed how often, and the first message of
+// the most frequent kind.
+func (p *printer) failures() string {
+	var lines []string
+	for i := range p.e.Runs {
+		r := &p.e.Runs[i]
+		a := &r.Figures
+		if a.NumErrorRequests == 0 {
+			continue
+		}
+		word := ""
+		kinds, kind := a.ErrorClasses, func(q *metrics.Request) string { return q.ErrorClass }
+		if len(kinds) == 0 { // the Python tool knows only codes
+			word = "with code "
+			kinds, kind = a.ErrorCodesFrequency, func(q *metrics.Request) string { return fmt.Sprint(*q.ErrorCode) }
+		}
+		names := slices.SortedFunc(maps.Keys(kinds), func(x, y string) int {
+			return cmp.Or(cmp.Compare(kinds[y], kinds[x]), cmp.Compare(x, y))
+		})
+		var counts []string
+		for _, name := range names {
+			counts = append(counts, fmt.Sprintf("%d %s%s", kinds[name], word, name))
+		}
+		text := fmt.Sprintf("%s: %d of %d requests: %s", p.run(r), a.NumErrorRequests, a.NumRequests, strings.Join(counts, ", "))
+		if len(names) > 0 {
+			if message := firstMessage(r.Requests, func(q *metrics.Request) bool { return kind(q) == names[0] }); message != "" {
+				text += ` ("` + message + `")`
+			}
+		}
+		lines = append(lines, text)
+	}
+	return p.list("Failed requests", lines)
+}
+
+func firstMessage(requests []metrics.Request, of func(*metrics.Request) bool) string {
+	for i := range requests {
+		q := &requests[i]
+		if q.ErrorCode == nil || q.ErrorMessage == nil || !of(q) {
+			continue
+		}
+		message := plain(*q.ErrorMessage)
+		const longest = 160 // characters
+		if utf8.RuneCountInString(message) > longest {
+			message = string([]rune(message)[:longest-1]) + "…"
+		}
+		return message
+	}
+	return ""
+}
+
+// warnings lists each warning once, with the runs that it is about.
+func (p *printer) warnings() string {
+	var order []string
+	about := map[string][]string{}
+	for i := range p.e.Runs {
+		r := &p.e.Runs[i]
+		for _, w := range r.Figures.WarningsOfRun {
+			w = plain(w)
+			if about[w] == nil {
+				order = append(order, w)
+			}
+			about[w] = append(about[w], p.run(r))
+		}
+	}
+	var lines []string
+	for _, w := range order {
+		where := strings.Join(about[w], "; ")
+		if n := len(about[w]); n == len(p.e.Runs) && n > 1 {
+			where = "every run"
+		}
+		lines = append(lines, where+": "+w)
+	}
+	return p.list("Warnings", lines)
+}
+
+// run names a run: "D(100,100), concurrency 8".
+func (p *printer) run(r *experiment.Run) string {
+	return fmt.Sprintf("%s, %s %s", plain(r.Figures.Scenario), p.word, p.level(r))
+}
+
+// list is a heading with items, wrapped at the width.
+func (p *printer) list(heading string, items []string) string {
+	if len(items) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(heading + "\n")
+	for _, item := range items {
+		b.WriteString(p.wrap(item, "  - ", "    "))
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// wrap breaks text at spaces; a word that is longer than a line stays whole.
+func (p *printer) wrap(text, first, rest string) string {
+	var b strings.Builder
+	line, empty := first, true
+	for word := range strings.FieldsSeq(text) {
+		if !empty && p.width > 0 && displaywidth.String(line)+1+displaywidth.String(word) > p.width {
+			b.WriteString(line + "\n")
+			line, empty = rest, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	return b.String() + line + "\n"
+}

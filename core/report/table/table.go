@@ -1,0 +1,195 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/clipperhouse/displaywidth"
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+)
+
+// Options say how to print.
+type Options struct {
+	Width int // of the terminal in columns; 0: not limited
+}
+
+// Write prints the experiment. Where one table is too wide there are two, of
+// throughput and of latency; where those are, each scenario has its own.
+func Write(w io.Writer, e *experiment.Loaded, o Options) error {
+	e = e.In(e.Metadata.MetricsTimeUnit)
+	p := printer{e: e, width: o.Width}
+	p.head, p.word, p.level = levelColumn(e.Runs)
+	columns := present(columnsOf(backend.Task(e.Metadata.Task)), e.Runs)
+	var text string
+	for _, layout := range []func([]column) (string, error){p.whole, p.halves, p.byScenario} {
+		var err error
+		if text, err = layout(columns); err != nil {
+			return fmt.Errorf("table: %w", err)
+		}
+		if o.Width == 0 || widest(text) <= o.Width {
+			break
+		}
+	}
+	text += p.caption(columns) + p.failures() + p.warnings()
+	if _, err := io.WriteString(w, text); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	return nil
+}
+
+type printer struct {
+	e          *experiment.Loaded
+	width      int
+	head, word string // of the level
+	level      func(*experiment.Run) string
+}
+
+// caption says what the headings have no room for.
+func (p *printer) caption(columns []column) string {
+	var parts []string
+	if slices.ContainsFunc(columns, func(c column) bool { return c.latency }) {
+		parts = append(parts, "Latencies in "+map[metrics.Unit]string{metrics.InSeconds: "seconds", metrics.InMilliseconds: "milliseconds"}[p.e.Metadata.MetricsTimeUnit])
+	}
+	if slices.ContainsFunc(columns, func(c column) bool { return strings.HasPrefix(c.head, "Late") }) {
+		parts = append(parts, "Late: how long after they were due requests were sent")
+	}
+	if parts == nil {
+		return ""
+	}
+	return p.wrap(strings.Join(parts, ". ")+".", "", "") + "\n"
+}
+
+// whole is everything in one table.
+func (p *printer) whole(columns []column) (string, error) {
+	return p.table(columns, p.e.Runs, true)
+}
+
+// halves are a table of throughput and one of latency.
+func (p *printer) halves(columns []column) (string, error) {
+	return p.two(columns, p.e.Runs, true)
+}
+
+// byScenario has the scenarios as headings.
+func (p *printer) byScenario(columns []column) (string, error) {
+	var all strings.Builder
+	for _, s := range p.e.Scenarios() {
+		var runs []experiment.Run
+		for _, r := range p.e.Runs {
+			if r.Figures.Scenario == s {
+				runs = append(runs, r)
+			}
+		}
+		tables, err := p.two(columns, runs, false)
+		if err != nil {
+			return "", err
+		}
+		all.WriteString(plain(s) + "\n" + tables)
+	}
+	return all.String(), nil
+}
+
+func (p *printer) two(columns []column, runs []experiment.Run, scenarios bool) (string, error) {
+	split := func(latency bool) []column {
+		return slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.latency != latency })
+	}
+	throughput, err := p.table(split(false), runs, scenarios)
+	if err != nil {
+		return "", err
+	}
+	latencies, err := p.table(split(true), runs, scenarios)
+	return throughput + latencies, err
+}
+
+// table renders columns of runs, with the scenario where it changes.
+func (p *printer) table(columns []column, runs []experiment.Run, scenarios bool) (string, error) {
+	var header []string
+	var align []tw.Align
+	if scenarios {
+		header, align = append(header, "\nScenario"), append(align, tw.AlignLeft)
+	}
+	header, align = append(header, p.head), append(align, tw.AlignRight)
+	for _, c := range columns {
+		header = append(header, c.head)
+		align = append(align, tw.AlignRight)
+	}
+	var out bytes.Buffer
+	alignment := tw.CellAlignment{PerColumn: align}
+	none := tw.BorderNone
+	none.Overwrite = true
+	t := tablewriter.NewTable(&out,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: none,
+			Symbols: tw.NewSymbols(tw.StyleLight),
+			Settings: tw.Settings{
+				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off, ShowHeader: tw.On},
+				Lines:      tw.Lines{ShowTop: tw.Off, ShowBottom: tw.Off, ShowHeaderLine: tw.On},
+			},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAlignmentConfig(alignment), tablewriter.WithRowAlignmentConfig(alignment),
+		tablewriter.WithTrimSpace(tw.Off), tablewriter.WithTrimLine(tw.Off))
+	t.Header(header)
+	last := ""
+	for i := range runs {
+		r := &runs[i]
+		var row []string
+		if scenarios {
+			name := plain(r.Figures.Scenario)
+			if i > 0 && name == last {
+				name = ""
+			} else {
+				last = name
+			}
+			row = append(row, name)
+		}
+		row = append(row, p.level(r))
+		for _, c := range columns {
+			row = append(row, c.value(&r.Figures))
+		}
+		if err := t.Append(row); err != nil {
+			return "", err
+		}
+	}
+	if err := t.Render(); err != nil {
+		return "", err
+	}
+	var trimmed strings.Builder
+	for line := range strings.Lines(out.String()) {
+		trimmed.WriteString(strings.TrimRightFunc(line, unicode.IsSpace) + "\n")
+	}
+	trimmed.WriteString("\n")
+	return trimmed.String(), nil
+}
+
+// widest is the width of the longest line in columns of a terminal.
+func widest(text string) int {
+	w := 0
+	for line := range strings.Lines(text) {
+		w = max(w, displaywidth.String(strings.TrimRight(line, "\n")))
+	}
+	return w
+}
+
+// plain is text of others made fit for a terminal: one line, and no character
+// that commands it.
+func plain(text string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsGraphic(r):
+			return -1
+		}
+		return r
+	}, text)), " ")
+}

@@ -1,0 +1,159 @@
+package table_test
+
+import (
+	"bytes"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/clipperhouse/displaywidth"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/core/report/table"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// python loads a folder of the Python tool.
+func python(t *testing.T, name string) *experiment.Loaded {
+	t.Helper()
+	e, err := experiment.Load(filepath.Join("..", "..", "metrics", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// stats are statistics of a single number, with another as p99.
+func stats(p50, p99 float64) metrics.Stats {
+	s := metrics.NoStats()
+	s.P50, s.P99 = metrics.Value(p50), metrics.Value(p99)
+	return s
+}
+
+// own is an experiment as this tool makes it: an open loop that lost requests,
+// with hostile texts.
+func own() *experiment.Loaded {
+	code, message := 429, "slow down\x1b[31m\nplease, "+strings.Repeat("very ", 50)+"much"
+	failed := metrics.Request{Status: "error", ErrorCode: &code, ErrorMessage: &message, ErrorClass: "rate_limited"}
+	run := func(rate float64, failures int) experiment.Run {
+		a := metrics.PythonTool(nil, 0, 0, 0)
+		a.Scenario, a.NumConcurrency, a.IterationType = "D(100,100)", int(rate*1000), "num_concurrency"
+		a.RequestRate = rate
+		a.NumCompletedRequests, a.NumErrorRequests, a.NumRequests, a.NumCancelledRequests = 1000, failures, 1000+failures, 3
+		a.RequestsPerSecond, a.MeanOutputThroughput, a.MeanInputThroughput = 99.6, 9960, 12345.6
+		a.Stats.TTFT, a.Stats.TPOT, a.Stats.E2ELatency = stats(0.0352, 0.148), stats(0.00402, 0.00616), stats(0.24, 0.36)
+		a.AddedStats.ITL, a.AddedStats.SendLateness = stats(0.004, 0.0091), stats(0.00001, 0.000052)
+		a.WarningsOfRun = []string{"12 % of the output events were read several at a time; of those only the last one's arrival is exact"}
+		if failures > 0 {
+			a.ErrorCodesFrequency = map[string]int{"429": failures}
+			a.ErrorClasses = map[string]int{"rate_limited": failures - 1, "server": 1}
+			a.WarningsOfRun = append(a.WarningsOfRun, "the client could not keep up: 7 arrivals of the open loop were never sent")
+		}
+		return experiment.Run{Level: a.NumConcurrency, Figures: a, Requests: []metrics.Request{failed}, Unit: metrics.InSeconds}
+	}
+	return &experiment.Loaded{
+		Metadata: experiment.Metadata{Task: "text-to-text", MetricsTimeUnit: metrics.InMilliseconds, TrafficScenario: []string{"D(100,100)"}},
+		Runs:     []experiment.Run{run(0.5, 0), run(100, 18)},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	allFailed := own()
+	allFailed.Runs = allFailed.Runs[:1]
+	a := &allFailed.Runs[0].Figures
+	*a = metrics.Compute(metrics.Run{}, nil, nil)
+	a.Scenario, a.NumErrorRequests, a.NumRequests, a.ErrorClasses = "D(100,100)", 5, 5, map[string]int{"connect": 5}
+	cases := map[string]struct {
+		experiment *experiment.Loaded
+		width      int
+	}{
+		"python-chat-120":   {python(t, "chat"), 120},
+		"python-chat-80":    {python(t, "chat"), 80},
+		"python-chat-60":    {python(t, "chat"), 60},
+		"python-chat-ms":    {python(t, "chat-ms"), 120},
+		"python-errors-100": {python(t, "errors"), 100},
+		"python-embed":      {python(t, "embed"), 80},
+		"python-speech":     {python(t, "speech"), 80},
+		"own-120":           {own(), 120},
+		"own-80":            {own(), 80},
+		"own-unlimited":     {own(), 0},
+		"all-failed":        {allFailed, 100},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := table.Write(&got, c.experiment, table.Options{Width: c.width}); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(got.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if w := displaywidth.String(line); c.width >= 60 && w > c.width {
+					t.Errorf("a line is %d columns wide: %q", w, line)
+				}
+				if strings.ContainsAny(line, "\x1b\r\t") {
+					t.Errorf("a character that commands terminals is in %q", line)
+				}
+			}
+			golden := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("(-golden +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFiguresAreThoseOfTheRunFiles reads numbers back out of the text.
+func TestFiguresAreThoseOfTheRunFiles(t *testing.T) {
+	e := python(t, "chat")
+	var got bytes.Buffer
+	if err := table.Write(&got, e, table.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(got.String(), "\n")
+	row := 0
+	for _, line := range lines {
+		cells := strings.Fields(line)
+		if row == len(e.Runs) || len(cells) < 8 || !strings.ContainsAny(cells[len(cells)-1][:1], "0123456789") {
+			continue
+		}
+		a := e.Runs[row].Figures
+		row++
+		last := cells[len(cells)-1]
+		want := float64(a.Stats.E2ELatency.P99)
+		shown, err := strconv.ParseFloat(last, 64)
+		if err != nil || math.Abs(shown-want) > 0.006*want {
+			t.Errorf("row %d ends with %s, E2E p99 is %v", row, last, want)
+		}
+	}
+	if row != len(e.Runs) {
+		t.Errorf("%d rows of %d runs in\n%s", row, len(e.Runs), got.String())
+	}
+}
+
+// TestReportingChangesNothing: a report is a pure function.
+func TestReportingChangesNothing(t *testing.T) {
+	a, b := own(), own()
+	if err := table.Write(&bytes.Buffer{}, a, table.Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	nan := cmp.Comparer(func(x, y metrics.Value) bool { return x == y || !x.Exists() && !y.Exists() })
+	if diff := cmp.Diff(b, a, nan); diff != "" {
+		t.Error(diff)
+	}
+}
