@@ -3,6 +3,7 @@ package plot
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,17 +88,23 @@ func (f *Figure) Alone(s Subplot) Figure {
 
 // SaveAs draws the figure into a file, whole or not at all.
 func SaveAs(path string, f Figure) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".plot-*")
-	if err != nil {
-		return fmt.Errorf("drawing %s: %w", path, err)
-	}
-	defer os.Remove(tmp.Name()) // gone already where the rename succeeded
-	err = errors.Join(f.PNG(tmp), tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
+	if err := saveAs(path, f); err != nil {
+		if e := new(fs.PathError); errors.As(err, &e) {
+			err = e.Err // the path of the temporary file says nothing
+		}
 		return fmt.Errorf("drawing %s: %w", path, err)
 	}
 	return nil
+}
+
+func saveAs(path string, f Figure) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".plot-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // gone already where the rename succeeded
+	if err := errors.Join(f.PNG(tmp), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
 }
