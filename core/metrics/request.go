@@ -58,7 +58,7 @@ type Request struct {
 	ITLMax    Value `json:"itl_max"`
 
 	DispatchLateness Value `json:"dispatch_lateness"` // dispatched − intended, 0 where handed over ahead
-	SendLateness     Value `json:"send_lateness"`     // send_start − the later of intended and dispatched
+	SendLateness     Value `json:"send_lateness"`     // send_start − the later of intended and dispatched, less the connection's set-up
 	ReadLagMax       Value `json:"read_lag_max"`      // the longest that an event waited to be read
 	Queued           Value `json:"queued"`
 	DNS              Value `json:"dns"`
@@ -203,7 +203,11 @@ func (r *Request) transport(rec *Record) {
 	}
 	if o.SendStart != 0 {
 		if due := max(rec.Intended, rec.Dispatched); due != 0 {
-			r.SendLateness = Seconds(max(o.SendStart.Sub(due), 0))
+			late := o.SendStart.Sub(due)
+			if !o.Connect.Reused { // the network's time and the server's, not this client's
+				late -= o.Connect.DNS + o.Connect.TCP + o.Connect.TLS
+			}
+			r.SendLateness = Seconds(max(late, 0))
 		}
 		if o.Handed != 0 {
 			r.Upload = Seconds(o.Handed.Sub(o.SendStart))

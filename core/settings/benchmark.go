@@ -137,7 +137,7 @@ func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
 		fs.Lookup(name).Annotations = map[string][]string{groupAnnotation: {group}}
 	}
 
-	text(groupTarget, &b.APIBackend, "api-backend", "backend to measure; `genai-bench plugins list` shows those found")
+	text(groupTarget, &b.APIBackend, "api-backend", "backend to measure; genai-bench plugins list shows those found")
 	text(groupTarget, &b.APIBase, "api-base", "address of the server, as http://127.0.0.1:8000, with or without /v1")
 	add(groupTarget, secretValue{&b.APIKey}, "api-key", "key for the server; better by the backend's environment variable")
 	add(groupTarget, enumValue{&b.Task, taskNames()}, "task", "what is asked of the model")

@@ -1,0 +1,336 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/live"
+	"github.com/genai-bench/genai-bench/core/load"
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/core/prompt"
+	"github.com/genai-bench/genai-bench/core/scenario"
+	"github.com/genai-bench/genai-bench/core/workers"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+// Tokenizer is what an experiment needs of one.
+type Tokenizer interface {
+	prompt.Tokenizer
+	VocabSize() int
+}
+
+// Parts are what an experiment is run with; the caller opens and closes them.
+type Parts struct {
+	Folder    *experiment.Folder
+	Pool      *Pool
+	Corpus    *prompt.Corpus
+	Tokenizer Tokenizer // nil for tasks that count no tokens
+	Display   *live.Display
+	Logger    hclog.Logger
+	Metadata  experiment.Metadata
+	// Interrupt is closed when the user wants an end: the run is drained, what
+	// there is is saved and reported. The context of Run ends things at once.
+	Interrupt <-chan struct{}
+}
+
+// Pool is the workers of an experiment, with a place for their outcomes to go:
+// the pool outlives the runs.
+type Pool struct {
+	*workers.Pool
+	deliver atomic.Pointer[func(int, *backend.Outcome)]
+}
+
+// OpenPool starts the workers. Outcomes that come outside a run are dropped.
+func OpenPool(ctx context.Context, o workers.Options) (*Pool, backend.Opened, error) {
+	p := &Pool{}
+	o.Outcome = func(worker int, outcome *backend.Outcome) {
+		if deliver := p.deliver.Load(); deliver != nil {
+			(*deliver)(worker, outcome)
+		}
+	}
+	pool, opened, err := workers.Open(ctx, o)
+	if pool == nil {
+		return nil, opened, err
+	}
+	p.Pool = pool
+	return p, opened, err
+}
+
+// Result is what an experiment came to.
+type Result struct {
+	Runs        int // that were measured
+	Completed   int // requests
+	Failed      int
+	Interrupted bool
+}
+
+// AllFailed tells whether requests were sent and none succeeded.
+func (r Result) AllFailed() bool { return r.Completed == 0 && r.Failed > 0 }
+
+// pluginFailure is the end of an experiment by its plugin.
+type pluginFailure struct{ error }
+
+func (p pluginFailure) Unwrap() error { return p.error }
+
+// IsPluginFailure tells whether an experiment ended because its plugin did.
+func IsPluginFailure(err error) bool {
+	var p pluginFailure
+	return errors.As(err, &p)
+}
+
+// experimenter is a running experiment.
+type experimenter struct {
+	plan      *Plan
+	folder    *experiment.Folder
+	pool      *Pool
+	corpus    *prompt.Corpus
+	tokenizer Tokenizer
+	display   *live.Display
+	logger    hclog.Logger
+	journal   *experiment.Journal
+	interrupt <-chan struct{}
+
+	id      string // begins every request id
+	seq     atomic.Uint64
+	current atomic.Pointer[oneRun]
+}
+
+// Run runs the whole matrix, scenarios outside, levels inside. What was
+// measured is in the folder, whatever the error.
+func Run(ctx context.Context, plan *Plan, parts Parts) (Result, error) {
+	journal, err := parts.Folder.OpenJournal()
+	if err != nil {
+		return Result{}, err
+	}
+	defer journal.Close()
+	x := &experimenter{
+		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, tokenizer: parts.Tokenizer,
+		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, id: newID(),
+	}
+	deliver := func(worker int, o *backend.Outcome) {
+		if r := x.current.Load(); r != nil {
+			r.outcome(worker, o)
+		}
+	}
+	x.pool.deliver.Store(&deliver)
+	defer x.pool.deliver.Store(nil)
+	if err := parts.Folder.WriteMetadata(parts.Metadata); err != nil {
+		return Result{}, err
+	}
+
+	var result Result
+	for _, s := range plan.Scenarios {
+		for _, l := range plan.Levels {
+			if x.stopped(ctx) {
+				result.Interrupted = true
+				return result, nil
+			}
+			figures, err := x.run(ctx, s, l)
+			result.Runs++
+			result.Completed += figures.NumCompletedRequests
+			result.Failed += figures.NumErrorRequests
+			if err != nil {
+				result.Interrupted = x.stopped(ctx)
+				return result, err
+			}
+		}
+	}
+	result.Interrupted = x.stopped(ctx)
+	return result, nil
+}
+
+func (x *experimenter) stopped(ctx context.Context) bool {
+	select {
+	case <-x.interrupt:
+		return true
+	default:
+		return ctx.Err() != nil
+	}
+}
+
+// onInterrupt calls f once when the user wants an end; the returned function
+// takes the wish back and waits for an f under way.
+func (x *experimenter) onInterrupt(f func()) (cancel func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-x.interrupt:
+			f()
+		case <-over:
+		}
+	}()
+	return func() { close(over); <-ended }
+}
+
+func (x *experimenter) counter() counter {
+	if x.tokenizer == nil {
+		return nil
+	}
+	return x.tokenizer
+}
+
+// newID is the start of the experiment's request ids: unlike those of any
+// other experiment that a server may log.
+func newID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails, says crypto/rand
+	return "gb-" + hex.EncodeToString(b[:])
+}
+
+// abandoned is the outcome of a request that outlasted even the wait for its
+// cancellation.
+func abandoned(seq uint64) *backend.Outcome {
+	return &backend.Outcome{Seq: seq, Status: backend.StatusCancelled,
+		Error: fault.New(fault.Cancelled, "the run ended before an answer came, and the cancellation was not confirmed")}
+}
+
+// save computes a run's figures and writes its file.
+func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, error) {
+	s := x.plan.Settings
+	run := metrics.Run{Start: result.Start, End: max(result.End, result.StopAt), WarmupRatio: s.WarmupRatio, CooldownRatio: s.CooldownRatio}
+	if result.StopReason == load.StopTime {
+		run.Limit = result.StopAt
+	}
+	a := metrics.Compute(run, r.collect.requests, r.collect.events)
+	a.Scenario, a.IterationType = r.scenario.Written, string(x.plan.Iteration)
+	a.NumConcurrency, a.BatchSize = r.level.Concurrency, r.level.BatchSize
+	if r.level.Rate > 0 {
+		a.NumConcurrency, a.RequestRate, a.Distribution = r.level.Number(x.plan.Iteration), r.level.Rate, s.Distribution
+	}
+	a.Engine, a.StopReason = x.plan.engineName(r.level), string(result.StopReason)
+	a.Window.MissedSends, a.Window.AskedRate, a.Window.AchievedRate = result.Missed, result.Asked, result.Achieved
+	a.WorkloadSHA256, _ = r.ahead.Workload()
+	a.WarningsOfRun = x.warnings(r, result, a)
+	for _, w := range a.WarningsOfRun {
+		x.logger.Warn(w, "scenario", a.Scenario, "level", r.level.String())
+	}
+	if a.NumRequests+a.NumCancelledRequests == 0 {
+		return a, nil // nothing was sent: there is nothing to keep
+	}
+	name := experiment.RunFileName(r.scenario.FileName(), string(x.plan.Task), a.IterationType, r.level.Number(x.plan.Iteration), run.End.Sub(run.Start))
+	if err := x.folder.WriteRun(name, a, r.collect.requests, metrics.Unit(s.MetricsTimeUnit)); err != nil {
+		return a, err
+	}
+	return a, x.journal.Write(experiment.Entry{End: &experiment.RunEnd{At: stamp.Now(), File: name}})
+}
+
+// Levels above which a run's report warns.
+const (
+	lateSendP99   = 10 * time.Millisecond
+	bundledMax    = 0.05
+	shortShareMax = 0.01
+)
+
+// warnings are the sentences that a reader of the run's figures must know.
+func (x *experimenter) warnings(r *oneRun, result load.Result, a metrics.Aggregate) []string {
+	var list []string
+	warn := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if late := a.AddedStats.SendLateness.P99; late.Exists() && float64(late) > lateSendP99.Seconds() {
+		warn("the client was late: 1 %% of the requests left %.0f ms or more after they were due (fewer requests in flight, or a larger machine)", float64(late)*1000)
+	}
+	if result.Missed > 0 {
+		warn("the client could not keep up: %d arrivals of the open loop were never sent", result.Missed)
+	}
+	if result.Asked > 0 && result.StopReason == load.StopTime && math.Abs(result.Achieved/result.Asked-1) > 0.05 && result.Asked*x.plan.Settings.MaxTimePerRun.Seconds() > 1000 {
+		warn("%.4g requests/s were sent where %.4g were asked for", result.Achieved, result.Asked)
+	}
+	if a.BundledShare.Exists() && float64(a.BundledShare) > bundledMax {
+		warn("%.0f %% of the output events were read several at a time; of those only the last one's arrival is exact", float64(a.BundledShare)*100)
+	}
+	if a.Clocks["user"] > 0 {
+		warn("%d requests were timed by the user clock, which a busy machine makes late", a.Clocks["user"])
+	}
+	if n := a.NumCompletedRequests; n > 0 && float64(r.collect.short) > shortShareMax*float64(n) {
+		hint := "the server ended them early"
+		if !r.fix {
+			hint = "backend " + x.plan.Backend.Name + " cannot fix the length of answers"
+		}
+		warn("%d of %d answers are shorter than the scenario asks: %s", r.collect.short, n, hint)
+	}
+	if result.StopReason == stopFailures {
+		warn("the run was stopped: %d requests in a row failed", r.failures.Load())
+	}
+	if n := a.NumCancelledRequests; n > 0 {
+		warn("%d requests had no answer when the run ended and were cancelled; they count in no figure", n)
+	}
+	if stats := r.ahead.Stats(); stats.Waited > 0 && stats.WaitedFor > 10*time.Millisecond {
+		warn("%d requests had to be waited for while they were made, %s in all", stats.Waited, stats.WaitedFor.Round(time.Millisecond))
+	}
+	return list
+}
+
+// HostFacts describe the machine that measures.
+func HostFacts() *experiment.HostMetadata {
+	return &experiment.HostMetadata{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GoVersion: runtime.Version()}
+}
+
+// AuthConfig says which credentials were used, never their values.
+func AuthConfig(plan *Plan) json.RawMessage {
+	if plan.Settings.APIKey.IsZero() {
+		return json.RawMessage(`{"auth_type":"none","has_api_key":false}`)
+	}
+	return json.RawMessage(`{"auth_type":"api_key","has_api_key":true}`)
+}
+
+// levelsOf lists the levels for the metadata.
+func (p *Plan) levelsOf() (concurrency, batch []int) {
+	for _, l := range p.Levels {
+		switch {
+		case p.Iteration == scenario.BatchSize:
+			batch = append(batch, l.BatchSize)
+		default:
+			concurrency = append(concurrency, l.Number(p.Iteration))
+		}
+	}
+	if concurrency == nil {
+		concurrency = []int{1}
+	}
+	if batch == nil {
+		batch = []int{1}
+	}
+	return concurrency, batch
+}
+
+// Metadata fills in what the plan decides; the caller adds what only it knows.
+func (p *Plan) Metadata(m experiment.Metadata) experiment.Metadata {
+	s := p.Settings
+	text := func(v string) *string {
+		if v == "" {
+			return nil
+		}
+		return &v
+	}
+	m.APIBackend, m.APIModelName, m.Task = p.Backend.Name, s.APIModelName, s.Task
+	m.AuthConfig = AuthConfig(p)
+	m.ServerModelTokenizer, m.Model = text(s.ModelTokenizer), s.Model
+	m.NumConcurrency, m.BatchSize = p.levelsOf()
+	m.IterationType = string(p.Iteration)
+	for _, x := range p.Scenarios {
+		m.TrafficScenario = append(m.TrafficScenario, x.Written)
+	}
+	m.AdditionalRequestParams = json.RawMessage(`{}`)
+	if len(s.RequestParams) > 0 {
+		m.AdditionalRequestParams = s.RequestParams
+	}
+	m.ServerEngine, m.ServerVersion = text(s.ServerEngine), text(s.ServerVersion)
+	m.ServerGPUType, m.ServerGPUCount = text(s.ServerGPUType), text(s.ServerGPUCount)
+	m.MaxTimePerRunSeconds, m.MaxRequestsPerRun = int(math.Ceil(s.MaxTimePerRun.Seconds())), s.MaxRequestsPerRun
+	m.MetricsTimeUnit = metrics.Unit(s.MetricsTimeUnit)
+	m.DatasetPath = text(s.DatasetPath)
+	m.ExecutionEngine, m.QPSLevels, m.Seed = s.ExecutionEngine, s.QPSLevels, s.Seed
+	return m
+}

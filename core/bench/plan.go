@@ -1,0 +1,355 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/genai-bench/genai-bench/core/load"
+	"github.com/genai-bench/genai-bench/core/prompt"
+	"github.com/genai-bench/genai-bench/core/scenario"
+	"github.com/genai-bench/genai-bench/core/settings"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/option"
+)
+
+// Plan is an experiment that is known to make sense.
+type Plan struct {
+	Settings  *settings.Benchmark
+	Task      backend.Task
+	Backend   backend.Description
+	Options   option.Values
+	Support   backend.TaskSupport
+	Stream    bool
+	Scenarios []Scenario
+	Iteration scenario.Iteration
+	Levels    []Level
+	Params    json.RawMessage   // what is left for the plugin to merge
+	Before    []backend.Message // lifted out of the parameters
+	Warnings  []string
+}
+
+// Scenario keeps what the user wrote beside what it means: files and reports
+// bear the user's own spelling.
+type Scenario struct {
+	scenario.Scenario
+	Written string
+}
+
+// Level is one row of an experiment: a number of requests in flight, of
+// documents a request, or a rate.
+type Level struct {
+	Concurrency int // of closed loops; 1 where BatchSize varies
+	BatchSize   int
+	Rate        float64 // of the open loop, requests per second; else 0
+}
+
+// Number is the level as file names have it: a rate is in thousandths, because
+// the Python tool's loader wants whole numbers.
+func (l Level) Number(iteration scenario.Iteration) int {
+	switch {
+	case l.Rate > 0:
+		return int(l.Rate*1000 + 0.5)
+	case iteration == scenario.BatchSize:
+		return l.BatchSize
+	}
+	return l.Concurrency
+}
+
+// String names the level to the user.
+func (l Level) String() string {
+	switch {
+	case l.Rate > 0:
+		return fmt.Sprintf("%g req/s", l.Rate)
+	case l.BatchSize > 1:
+		return fmt.Sprintf("batch size %d", l.BatchSize)
+	}
+	return fmt.Sprintf("concurrency %d", l.Concurrency)
+}
+
+// engine makes the load of a level.
+func (p *Plan) engine(l Level) load.Engine {
+	s := p.Settings
+	switch {
+	case l.Rate > 0:
+		return load.Open{Rate: l.Rate, Distribution: load.Distribution(s.Distribution), Seed: s.Seed}
+	case s.ExecutionEngine == "async":
+		return load.Closed{Concurrency: l.Concurrency}
+	}
+	return load.Users{Count: l.Concurrency, SpawnRate: float64(s.SpawnRate)}
+}
+
+// engineName is the engine in results.
+func (p *Plan) engineName(l Level) string {
+	switch {
+	case l.Rate > 0:
+		return "open"
+	case p.Settings.ExecutionEngine == "async":
+		return "closed"
+	}
+	return "users"
+}
+
+// Said is what a plan must know of how settings were given.
+type Said struct {
+	Given func(flag string) bool // typed, or set by environment or file
+}
+
+// NewPlan checks settings against each other and against what the backend can
+// do. It returns every problem, and a plan only where there is none.
+func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values, said Said) (*Plan, settings.Problems) {
+	p := &Plan{Settings: s, Backend: d, Options: options, Task: backend.Task(s.Task)}
+	c := &checker{plan: p, said: said}
+	c.target()
+	c.scenarios()
+	c.levels()
+	c.limits()
+	c.prefix()
+	c.params()
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return p, nil
+}
+
+type checker struct {
+	plan     *Plan
+	said     Said
+	problems settings.Problems
+}
+
+func (c *checker) wrong(flag, hint, format string, args ...any) {
+	c.problems = append(c.problems, settings.Problem{Flag: flag, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *checker) warn(format string, args ...any) {
+	c.plan.Warnings = append(c.plan.Warnings, fmt.Sprintf(format, args...))
+}
+
+// target checks address, key and task.
+func (c *checker) target() {
+	p, s, d := c.plan, c.plan.Settings, c.plan.Backend
+	support, ok := d.Support(p.Task)
+	if !ok {
+		var tasks []string
+		for _, t := range d.Tasks {
+			tasks = append(tasks, string(t.Task))
+		}
+		c.wrong("task", "", "backend %s does not do %s; it does %s", d.Name, p.Task, strings.Join(tasks, ", "))
+	}
+	p.Support = support
+	switch support.Streaming {
+	case backend.StreamingYes:
+		p.Stream = true
+		if !s.Stream {
+			c.wrong("stream", "leave it out", "backend %s always streams %s", d.Name, p.Task)
+		}
+	case backend.StreamingOptional:
+		p.Stream = s.Stream
+	}
+	if s.APIBase == "" {
+		s.APIBase = d.DefaultAPIBase
+	}
+	if s.APIBase == "" && d.APIBase == backend.Required {
+		c.wrong("api-base", "as http://127.0.0.1:8000", "is required by backend %s", d.Name)
+	}
+	switch {
+	case s.APIKey.IsZero() && d.APIKey == backend.Required:
+		c.wrong("api-key", "", "is required by backend %s; give it, or set %s", d.Name, strings.Join(d.APIKeyEnv, " or "))
+	case !s.APIKey.IsZero() && d.APIKey == backend.Unused && c.said.Given("api-key"):
+		c.warn("--api-key is not used by backend %s", d.Name)
+	}
+	if s.ClientKey != "" && s.ClientCert == "" || s.ClientKey == "" && s.ClientCert != "" {
+		c.wrong("client-cert", "", "needs --client-key, and the other way round")
+	}
+}
+
+// scenarios parses them and holds them against the task.
+func (c *checker) scenarios() {
+	p, s := c.plan, c.plan.Settings
+	if len(s.Scenarios) == 0 {
+		for _, d := range scenario.Defaults(p.Task, s.DatasetPath != "") {
+			p.Scenarios = append(p.Scenarios, Scenario{d, d.String()})
+		}
+		return
+	}
+	for _, text := range s.Scenarios {
+		parsed, err := scenario.Parse(text)
+		if err == nil {
+			err = parsed.Fits(p.Task)
+		}
+		if err != nil {
+			c.wrong("traffic-scenario", "", "%v", err)
+			continue
+		}
+		if slices.ContainsFunc(p.Scenarios, func(o Scenario) bool { return o.Scenario == parsed }) {
+			c.warn("--traffic-scenario %s is given twice; it is run once", text)
+			continue
+		}
+		p.Scenarios = append(p.Scenarios, Scenario{parsed, text})
+	}
+}
+
+// levels makes the rows of the matrix.
+func (c *checker) levels() {
+	p, s := c.plan, c.plan.Settings
+	p.Iteration = scenario.IterationOf(p.Task)
+	if c.said.Given("iteration-type") && s.IterationType != string(p.Iteration) {
+		c.warn("--iteration-type %s does not fit task %s; levels are %s", s.IterationType, p.Task, p.Iteration)
+	}
+	if len(s.QPSLevels) > 0 {
+		if s.ExecutionEngine != "async" {
+			c.wrong("qps-level", "add --execution-engine async", "is of the async engine")
+			return
+		}
+		if c.said.Given("num-concurrency") {
+			c.warn("--num-concurrency is ignored: with --qps-level the rate decides how many requests are in flight")
+		}
+		for _, q := range s.QPSLevels {
+			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: 1, Rate: q})
+		}
+		return
+	}
+	if s.ExecutionEngine == "async" && c.said.Given("distribution") {
+		c.warn("--distribution is of the open loop; without --qps-level it means nothing")
+	}
+	if s.ExecutionEngine == "async" && c.said.Given("spawn-rate") {
+		c.warn("--spawn-rate is of the locust engine; the async engine starts all at once")
+	}
+	if p.Iteration == scenario.BatchSize {
+		for _, b := range unique(s.BatchSize) {
+			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: b})
+		}
+		if c.said.Given("num-concurrency") && !slices.Equal(s.NumConcurrency, []int{1}) {
+			c.warn("--num-concurrency is ignored: task %s varies --batch-size with one request in flight", p.Task)
+		}
+		return
+	}
+	if c.said.Given("batch-size") {
+		c.warn("--batch-size is ignored by task %s", p.Task)
+	}
+	for _, n := range unique(s.NumConcurrency) {
+		p.Levels = append(p.Levels, Level{Concurrency: n, BatchSize: 1})
+	}
+}
+
+// unique drops repetitions and keeps the order: a second run of a level would
+// overwrite the first one's file.
+func unique(numbers []int) []int {
+	var out []int
+	for _, n := range numbers {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (c *checker) limits() {
+	s := c.plan.Settings
+	if s.MaxTimePerRun == 0 && s.MaxRequestsPerRun == 0 {
+		c.wrong("max-time-per-run", "as 90s, or --max-requests-per-run 300", "a run needs an end: give one of --max-time-per-run and --max-requests-per-run")
+	}
+	if s.WarmupRatio+s.CooldownRatio >= 1 {
+		c.wrong("warmup-ratio", "", "%g and --cooldown-ratio %g together leave nothing to measure", s.WarmupRatio, s.CooldownRatio)
+	}
+	if c.said.Given("master-port") {
+		c.warn("--master-port is accepted and means nothing: workers are reached without a port")
+	}
+}
+
+func (c *checker) prefix() {
+	p, s := c.plan, c.plan.Settings
+	var plain []scenario.Scenario
+	for _, x := range p.Scenarios {
+		plain = append(plain, x.Scenario)
+	}
+	for _, err := range (prompt.Prefix{Tokens: s.PrefixLen, Ratio: s.PrefixRatio}).Check(p.Task, plain) {
+		c.wrong("", "", "%v", err)
+	}
+}
+
+// lifted are parameters that belong into the messages, in both spellings that
+// the Python tool's backends know.
+var lifted = struct{ system, history [2]string }{
+	system:  [2]string{"system_message", "systemMessage"},
+	history: [2]string{"chatHistory", "chat_history"},
+}
+
+// params lifts system message and history out of the request parameters.
+func (c *checker) params() {
+	p := c.plan
+	if len(p.Settings.RequestParams) == 0 {
+		return
+	}
+	var params map[string]json.RawMessage
+	if err := json.Unmarshal(p.Settings.RequestParams, &params); err != nil {
+		c.wrong("additional-request-params", "", "%v", err)
+		return
+	}
+	for _, key := range lifted.system {
+		raw, ok := params[key]
+		if !ok {
+			continue
+		}
+		delete(params, key)
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			c.wrong("additional-request-params", "", "%s must be a text", key)
+			continue
+		}
+		if text != "" {
+			p.Before = append(p.Before, backend.Message{Role: "system", Parts: []backend.Part{{Text: text}}})
+		}
+	}
+	for _, key := range lifted.history {
+		raw, ok := params[key]
+		if !ok {
+			continue
+		}
+		delete(params, key)
+		turns, err := history(raw)
+		if err != nil {
+			c.wrong("additional-request-params", "", "%s: %v", key, err)
+			continue
+		}
+		p.Before = append(p.Before, turns...)
+	}
+	if len(params) > 0 {
+		merged, err := json.Marshal(params)
+		if err != nil {
+			c.wrong("additional-request-params", "", "%v", err)
+			return
+		}
+		p.Params = merged
+	}
+}
+
+// history reads turns of {"role", "content" or "message"}.
+func history(raw json.RawMessage) ([]backend.Message, error) {
+	var turns []struct {
+		Role    string  `json:"role"`
+		Content *string `json:"content"`
+		Message *string `json:"message"`
+	}
+	if err := json.Unmarshal(raw, &turns); err != nil {
+		return nil, fmt.Errorf(`must be a list of {"role": …, "content": …}`)
+	}
+	var messages []backend.Message
+	for i, t := range turns {
+		text := t.Content
+		if text == nil {
+			text = t.Message
+		}
+		if t.Role == "" || text == nil {
+			return nil, fmt.Errorf(`turn %d lacks "role" or "content"`, i+1)
+		}
+		role := strings.ToLower(t.Role)
+		if role == "chatbot" { // Cohere's word
+			role = "assistant"
+		}
+		messages = append(messages, backend.Message{Role: role, Parts: []backend.Part{{Text: *text}}})
+	}
+	return messages, nil
+}

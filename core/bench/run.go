@@ -1,0 +1,186 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/load"
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/core/prompt"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+// stopFailures is the reason of a run that was stopped because nothing but
+// failures came back.
+const stopFailures load.StopReason = "failures"
+
+// failuresInARow is after how many failures without a success in between a run
+// is given up: a closed loop on a server that refuses at once would otherwise
+// fill the disk with refusals until its time is over.
+const failuresInARow = 1000
+
+// oneRun is one cell of the matrix while it runs. It is the load's Sender.
+type oneRun struct {
+	x        *experimenter
+	scenario Scenario
+	level    Level
+	drive    *load.Run
+	ahead    *prompt.Ahead
+	collect  *collector
+	fix      bool
+
+	mu   sync.Mutex
+	open map[uint64]*metrics.Record // by sequence number
+
+	failures  atomic.Int64 // since the last success
+	cancel    sync.Once
+	stopAfter func() bool // undoes the wish to cancel
+	prepared  error       // of the request that could not be made
+}
+
+// Send implements load.Sender.
+func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
+	r.cancel.Do(func() { r.stopAfter = context.AfterFunc(ctx, r.x.pool.CancelAll) })
+	item, err := r.ahead.Next(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.prepared = err
+		}
+		return err
+	}
+	s := r.x.plan.Settings
+	request := item.Request
+	request.Seq = r.x.seq.Add(1)
+	request.ID = fmt.Sprintf("%s-%d", r.x.id, request.Seq)
+	request.Task = r.x.plan.Task
+	request.StartAt = ticket.StartAt
+	request.Timeout = s.RequestTimeout
+	request.FixOutputLength = r.fix && item.Size.OutputTokens > 0
+	request.Want = backend.Want{Events: true, Text: r.x.tokenizer != nil || s.SaveTexts}
+
+	record := &metrics.Record{
+		Index: ticket.N, RequestID: request.ID, User: ticket.User, Streamed: r.x.plan.Stream,
+		Intended: ticket.Intended, Dispatched: stamp.Now(),
+		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
+	}
+	r.mu.Lock()
+	r.open[request.Seq] = record
+	r.mu.Unlock()
+	if err := r.x.pool.Start(request); err != nil {
+		r.mu.Lock()
+		delete(r.open, request.Seq)
+		r.mu.Unlock()
+		return err
+	}
+	r.x.display.Sent()
+	if s.MaxRequestsPerRun > 0 && ticket.N+1 == uint64(s.MaxRequestsPerRun) {
+		r.x.display.Draining()
+	}
+	return nil
+}
+
+// outcome takes the end of one of the run's requests.
+func (r *oneRun) outcome(worker int, o *backend.Outcome) {
+	r.mu.Lock()
+	record := r.open[o.Seq]
+	delete(r.open, o.Seq)
+	r.mu.Unlock()
+	if record == nil {
+		return // of a run before; its record was closed when that run ended
+	}
+	record.Worker, record.Outcome = worker, o
+	if o.Status == backend.StatusError {
+		if n := r.failures.Add(1); n >= int64(max(failuresInARow, 10*r.level.Concurrency)) {
+			r.drive.Stop(stopFailures)
+		}
+	} else {
+		r.failures.Store(0)
+	}
+	r.collect.in <- record
+	r.drive.Done(record.Index)
+}
+
+// run measures one scenario at one level. The error is for what ends the whole
+// experiment; interrupted tells that the user wants an end.
+func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures metrics.Aggregate, err error) {
+	source, err := prompt.NewSource(x.corpus, prompt.Config{
+		Task: x.plan.Task, Scenario: s.Scenario, Kind: x.plan.Support.Requests[0], Seed: x.plan.Settings.Seed,
+		Run:       fmt.Sprintf("%s at %s", s.Written, l),
+		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before,
+		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio},
+	})
+	if err != nil {
+		return figures, err
+	}
+	settings := x.plan.Settings
+	ahead := prompt.NewAhead(source, prompt.AheadOptions{Count: uint64(settings.MaxRequestsPerRun)})
+	defer ahead.Close()
+	if err := ahead.Ready(ctx); err != nil && ctx.Err() == nil {
+		return figures, err
+	}
+	drive, err := load.New(x.plan.engine(l), load.Limits{
+		MaxTime: settings.MaxTimePerRun, MaxRequests: uint64(settings.MaxRequestsPerRun), DrainTimeout: settings.DrainTimeout,
+	}, load.Options{})
+	if err != nil {
+		return figures, err
+	}
+	r := &oneRun{
+		x: x, scenario: s, level: l, drive: drive, ahead: ahead, open: map[uint64]*metrics.Record{},
+		fix:     x.plan.Backend.Can(backend.CanFixOutputLength),
+		collect: newCollector(x.plan.Task, x.journal, x.display, x.counter(), settings.SaveTexts),
+	}
+	if err := x.journal.Write(experiment.Entry{Begin: &experiment.RunBegin{Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now()}}); err != nil {
+		return figures, err
+	}
+	x.display.StartRun(s.Written+" "+l.String(), settings.MaxTimePerRun, settings.MaxRequestsPerRun)
+	x.current.Store(r)
+	unstop := x.onInterrupt(func() { drive.Stop(load.StopInterrupted); x.display.Draining() })
+	var timeUp *time.Timer
+	if settings.MaxTimePerRun > 0 {
+		timeUp = time.AfterFunc(settings.MaxTimePerRun, x.display.Draining)
+	}
+	result, driveErr := drive.Drive(ctx, r)
+	unstop()
+	if timeUp != nil {
+		timeUp.Stop()
+	}
+	r.abandon()
+	x.current.Store(nil)
+	if r.stopAfter != nil {
+		r.stopAfter()
+	}
+	journalErr := r.collect.finish()
+	x.display.EndRun()
+	figures, err = x.save(r, result)
+	switch {
+	case err != nil:
+		return figures, err
+	case journalErr != nil:
+		return figures, journalErr
+	case r.prepared != nil:
+		return figures, fmt.Errorf("a request could not be made: %w", r.prepared)
+	case x.pool.Err() != nil:
+		return figures, pluginFailure{x.pool.Err()}
+	case driveErr != nil && ctx.Err() == nil:
+		return figures, driveErr
+	}
+	return figures, nil
+}
+
+// abandon records what never got an outcome, so that as many requests are in
+// the results as were sent.
+func (r *oneRun) abandon() {
+	r.mu.Lock()
+	left := r.open
+	r.open = map[uint64]*metrics.Record{}
+	r.mu.Unlock()
+	for seq, record := range left {
+		record.Outcome = abandoned(seq)
+		r.collect.in <- record
+	}
+}
