@@ -61,7 +61,7 @@ func (a *app) demo(ctx context.Context, base string) error {
 		"--api-model-name", "simulator", "--model-tokenizer", tokenizer, "--task", "text-to-text",
 		"--traffic-scenario", "D(100,100)", "--traffic-scenario", "N(480,240)/(60,20)",
 		"--num-concurrency", "1", "--num-concurrency", "8", "--num-concurrency", "64",
-		"--max-time-per-run", "6s", "--server-engine", "simulator", "--metrics-time-unit", "ms",
+		"--max-time-per-run", "6s", "--server-engine", "simulator", "--model", "simulator", "--metrics-time-unit", "ms",
 		"--experiment-base-dir", base, "--seed", "42",
 	}
 	for _, dir := range a.scanned.PluginDirs {
