@@ -84,8 +84,9 @@ type AddedStats struct {
 
 // Window says what was measured and what was left out.
 type Window struct {
-	Start stamp.Nanos `json:"start_ns"` // first send inside
-	End   stamp.Nanos `json:"end_ns"`   // last completion inside
+	Start     stamp.Nanos `json:"start_ns"`  // first send inside
+	End       stamp.Nanos `json:"end_ns"`    // last completion inside
+	Completed int         `json:"completed"` // between both: what throughputs are made of
 	// Limit is when the run's time was over; completions after it count for
 	// latency, not for throughput. 0: the run was not limited by time.
 	Limit        stamp.Nanos `json:"limit_ns,omitempty"`
@@ -124,7 +125,8 @@ func Compute(run Run, requests []Request, events *EventStats) Aggregate {
 	inside, warm, cool := cut(requests, run.WarmupRatio, run.CooldownRatio)
 	a := count(requests)
 	a.Window = Window{RunStart: run.Start, RunEnd: run.End, Limit: run.Limit, WarmedUp: warm, CooledDown: cool}
-	a.throughput(run, inside)
+	a.phases(requests)
+	a.throughput(requests)
 	a.Stats, a.AddedStats = statistics(inside)
 	if events != nil {
 		a.AddedStats.ITL, a.AddedStats.ITLPerToken, a.AddedStats.ReadLag = events.summaries()
@@ -180,36 +182,69 @@ func count(requests []Request) Aggregate {
 	return a
 }
 
-// throughput divides what was completed inside the window by the window: from
-// the first send to the last completion that the run's time limit still
-// covers. A run whose every answer came after its limit is measured to the last.
-func (a *Aggregate) throughput(run Run, inside []Request) {
-	var start, end, endOfAll stamp.Nanos
-	for i := range inside {
-		r := &inside[i]
-		if r.SendStartNanos != 0 && (start == 0 || r.SendStartNanos < start) {
-			start = r.SendStartNanos
-		}
-		if !r.OK() {
-			continue
-		}
-		endOfAll = max(endOfAll, r.EndNanos)
-		if run.Limit == 0 || r.EndNanos <= run.Limit {
-			end = max(end, r.EndNanos)
+// phases notes on each request which part of the run it belongs to.
+func (a *Aggregate) phases(requests []Request) {
+	w := &a.Window
+	for i := range requests {
+		r := &requests[i]
+		switch r.Phase = ""; {
+		case i < w.WarmedUp:
+			r.Phase = PhaseWarmup
+		case i >= len(requests)-w.CooledDown:
+			r.Phase = PhaseCooldown
+		case w.Limit != 0 && r.OK() && r.EndNanos > w.Limit:
+			r.Phase = PhaseAfterLimit
+			w.AfterLimit++
 		}
 	}
-	limit := run.Limit
+}
+
+// throughput divides what was completed inside the window by the window. It
+// begins with the first send after the warm-up and ends with the last
+// completion before the cool-down's first send and the run's time limit.
+// What began before the window and ended in it counts; what ends after it does
+// not: leaving out the former too would make a steady server look slower the
+// more requests are in flight. A window in which nothing was completed is that
+// of the requests themselves, to the last of them.
+func (a *Aggregate) throughput(requests []Request) {
+	w := &a.Window
+	first := func(part []Request) (t stamp.Nanos) {
+		for i := range part {
+			if at := part[i].SendStartNanos; at != 0 && (t == 0 || at < t) {
+				t = at
+			}
+		}
+		return t
+	}
+	inside := requests[w.WarmedUp : len(requests)-w.CooledDown]
+	start, until := first(inside), w.Limit
+	if cooldown := first(requests[len(requests)-w.CooledDown:]); cooldown != 0 && (until == 0 || cooldown < until) {
+		until = cooldown
+	}
+	within := func(t stamp.Nanos) bool { return t > start && (until == 0 || t <= until) }
+	last := func(part []Request) (t stamp.Nanos) {
+		for i := range part {
+			if r := &part[i]; r.OK() && within(r.EndNanos) {
+				t = max(t, r.EndNanos)
+			}
+		}
+		return t
+	}
+	counted := requests
+	end := last(counted)
 	if end == 0 {
-		end, limit = endOfAll, 0
+		until, counted = 0, inside
+		end = last(counted)
+	}
+	if start == 0 || end == 0 {
+		a.RunDuration = w.RunEnd.Sub(w.RunStart).Seconds()
+		a.RequestsPerSecond, a.MeanInputThroughput, a.MeanOutputThroughput, a.MeanTotalThroughput = 0, 0, 0, 0
+		return
 	}
 	var completed, input, output Value
-	for i := range inside {
-		r := &inside[i]
-		if !r.OK() {
-			continue
-		}
-		if limit != 0 && r.EndNanos > limit {
-			a.Window.AfterLimit++
+	for i := range counted {
+		r := &counted[i]
+		if !r.OK() || !within(r.EndNanos) {
 			continue
 		}
 		completed++
@@ -220,12 +255,7 @@ func (a *Aggregate) throughput(run Run, inside []Request) {
 			output += r.OutputTokens
 		}
 	}
-	a.Window.Start, a.Window.End = start, end
-	if start == 0 || end == 0 {
-		a.RunDuration = run.End.Sub(run.Start).Seconds()
-		a.RequestsPerSecond, a.MeanInputThroughput, a.MeanOutputThroughput, a.MeanTotalThroughput = 0, 0, 0, 0
-		return
-	}
+	w.Start, w.End, w.Completed = start, end, int(completed)
 	a.RunDuration = end.Sub(start).Seconds()
 	seconds := Value(a.RunDuration)
 	a.RequestsPerSecond = ratio(completed, seconds)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -288,6 +289,33 @@ func TestThroughputIsOverTheHonestWindow(t *testing.T) {
 		near(t, "duration", metrics.Value(a.RunDuration), 2.6) // request 2 sent at 0.2 s and ended at 2.8 s
 		near(t, "requests per second", a.RequestsPerSecond, 7/2.6)
 	})
+	t.Run("a steady closed loop is not made slower by warm-up and cool-down", func(t *testing.T) {
+		for _, users := range []int{1, 4, 25} {
+			var all []metrics.Request
+			for i := range 100 { // every answer takes 100 ms, sent when the one before is there
+				sent := float64(i/users)*100 + float64(i%users)*100/float64(users)
+				all = append(all, done(uint64(i), sent, sent+100, 10))
+			}
+			a := metrics.Compute(metrics.Run{Start: at(0), End: at(12000), WarmupRatio: 0.25, CooldownRatio: 0.25}, all, nil)
+			want := float64(users) * 10
+			if got := float64(a.RequestsPerSecond); math.Abs(got/want-1) > 0.021 {
+				t.Errorf("%d users: %v requests per second, want %v (window %+v)", users, got, want, a.Window)
+			}
+			near(t, "tokens go with requests", a.MeanOutputThroughput, 10*float64(a.RequestsPerSecond))
+		}
+	})
+	t.Run("every request has its phase", func(t *testing.T) {
+		all := requests()
+		metrics.Compute(metrics.Run{Start: at(0), End: at(4000), Limit: at(3000), WarmupRatio: 0.17, CooldownRatio: 0.17}, all, nil)
+		var got []metrics.Phase
+		for _, r := range all { // by order of sending
+			got = append(got, r.Phase)
+		}
+		want := []metrics.Phase{metrics.PhaseWarmup, "", "", metrics.PhaseAfterLimit, "", metrics.PhaseCooldown}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("phases (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("every request failed", func(t *testing.T) {
 		a := metrics.Compute(metrics.Run{Start: at(0), End: at(1000)}, []metrics.Request{failedRequest(0, fault.Connect, backend.StatusError)}, nil)
 		near(t, "error rate", a.ErrorRate, 1)
@@ -326,6 +354,48 @@ func TestUnitsConvertThereAndBack(t *testing.T) {
 	b := metrics.ConvertAggregate(a, metrics.InSeconds, metrics.InMilliseconds)
 	near(t, "aggregate", b.Stats.E2ELatency.P50, float64(a.Stats.E2ELatency.P50)*1000)
 	near(t, "duration stays", metrics.Value(b.RunDuration), a.RunDuration)
+}
+
+// TestEveryLatencyIsConverted finds by their names the metrics that a new
+// field's author forgot to convert.
+func TestEveryLatencyIsConverted(t *testing.T) {
+	plain := regexp.MustCompile(`Tokens|Throughput|Speed|Asked$`)
+	check := func(t *testing.T, in, out reflect.Value, of func(reflect.Value) float64) {
+		t.Helper()
+		for i := range in.NumField() {
+			field := in.Type().Field(i)
+			if field.Type != reflect.TypeFor[metrics.Value]() && field.Type != reflect.TypeFor[metrics.Stats]() {
+				continue
+			}
+			want := 1000.0
+			if plain.MatchString(field.Name) {
+				want = 1
+			}
+			if got := of(out.Field(i)); got != want {
+				t.Errorf("%s of 1 s becomes %v in ms, want %v", field.Name, got, want)
+			}
+		}
+	}
+	value := func(v reflect.Value) float64 { return v.Float() }
+	var r metrics.Request
+	for i := range reflect.ValueOf(r).NumField() {
+		if f := reflect.ValueOf(&r).Elem().Field(i); f.Type() == reflect.TypeFor[metrics.Value]() {
+			f.SetFloat(1)
+		}
+	}
+	check(t, reflect.ValueOf(r), reflect.ValueOf(metrics.ConvertRequest(r, metrics.InSeconds, metrics.InMilliseconds)), value)
+
+	var a metrics.Aggregate
+	ones := metrics.Summarize([]float64{1})
+	for _, part := range []reflect.Value{reflect.ValueOf(&a.Stats).Elem(), reflect.ValueOf(&a.AddedStats).Elem()} {
+		for i := range part.NumField() {
+			part.Field(i).Set(reflect.ValueOf(ones))
+		}
+	}
+	b := metrics.ConvertAggregate(a, metrics.InSeconds, metrics.InMilliseconds)
+	maximum := func(v reflect.Value) float64 { return v.FieldByName("Max").Float() }
+	check(t, reflect.ValueOf(a.Stats), reflect.ValueOf(b.Stats), maximum)
+	check(t, reflect.ValueOf(a.AddedStats), reflect.ValueOf(b.AddedStats), maximum)
 }
 
 func BenchmarkDerive(b *testing.B) {

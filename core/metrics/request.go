@@ -30,6 +30,7 @@ type Request struct {
 
 	RequestID      string `json:"request_id,omitempty"`
 	Index          uint64 `json:"index"`
+	Phase          Phase  `json:"phase,omitempty"`
 	Status         string `json:"status,omitempty"` // ok, error, cancelled, aborted
 	ErrorClass     string `json:"error_class,omitempty"`
 	FinishReason   string `json:"finish_reason,omitempty"`
@@ -42,6 +43,9 @@ type Request struct {
 	OutputEvents   int    `json:"output_events,omitempty"`
 	Worker         int    `json:"worker,omitempty"`
 	PartialAnswer  bool   `json:"partial,omitempty"` // a failure after output had arrived
+	BytesSent      int64  `json:"bytes_sent,omitempty"`
+	BytesReceived  int64  `json:"bytes_received,omitempty"`
+	Retransmits    int32  `json:"retransmits,omitempty"` // this host's, on the connection, meanwhile
 	InputTokensOwn Value  `json:"num_input_tokens_counted"`
 	InputAsked     Value  `json:"num_input_tokens_requested"`
 	OutputAsked    Value  `json:"num_output_tokens_requested"`
@@ -64,7 +68,9 @@ type Request struct {
 	DNS              Value `json:"dns"`
 	Connect          Value `json:"connect"`
 	TLS              Value `json:"tls"`
-	Upload           Value `json:"upload"` // send_start to the last byte handed to the kernel
+	Upload           Value `json:"upload"`          // send_start to the last byte handed to the kernel
+	ResponseHeader   Value `json:"response_header"` // send_start to the last byte of the response's head
+	RTT              Value `json:"rtt"`             // the kernel's smoothed round-trip time
 
 	// Moments on CLOCK_MONOTONIC in nanoseconds, from which everything above can
 	// be computed again and joined with a server's own log.
@@ -73,6 +79,19 @@ type Request struct {
 	FirstNanos     stamp.Nanos `json:"first_output_ns,omitempty"`
 	EndNanos       stamp.Nanos `json:"last_byte_ns,omitempty"`
 }
+
+// Phase is the part of a run that a request belongs to where it is not simply
+// inside the measured window.
+type Phase string
+
+// The phases. Requests of warm-up and cool-down are in no statistic of
+// requests; one that was completed after the run's time limit is in those of
+// latency, not in throughput.
+const (
+	PhaseWarmup     Phase = "warmup"
+	PhaseCooldown   Phase = "cooldown"
+	PhaseAfterLimit Phase = "after_limit"
+)
 
 // OK tells whether the request succeeded.
 func (r *Request) OK() bool { return r.ErrorCode == nil }
@@ -89,7 +108,7 @@ func emptyRequest() Request {
 		ReasoningTokens: n, TotalTokens: n, InputThroughput: n, OutputThroughput: n, AudioThroughput: n,
 		InputTokensOwn: n, InputAsked: n, OutputAsked: n, CachedTokens: n,
 		TTFTFromLeft: n, TTFTFromIntended: n, E2EFromIntended: n, TTFOT: n, TPOTToEnd: n, ITLMean: n, ITLMax: n,
-		DispatchLateness: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n,
+		DispatchLateness: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n, ResponseHeader: n, RTT: n,
 	}
 }
 
@@ -194,6 +213,10 @@ func (r *Request) transport(rec *Record) {
 	o := rec.Outcome
 	r.Clock, r.TxClock = name(o.Clock), name(o.TxClock)
 	r.ConnReused = o.Connect.Reused
+	r.BytesSent, r.BytesReceived, r.Retransmits = o.BytesSent, o.BytesReceived, max(o.Retransmits, 0)
+	if o.RTT > 0 {
+		r.RTT = Seconds(o.RTT)
+	}
 	r.Queued = Seconds(o.Queued)
 	if !o.Connect.Reused {
 		r.DNS, r.Connect, r.TLS = Seconds(o.Connect.DNS), Seconds(o.Connect.TCP), Seconds(o.Connect.TLS)
@@ -211,6 +234,9 @@ func (r *Request) transport(rec *Record) {
 		}
 		if o.Handed != 0 {
 			r.Upload = Seconds(o.Handed.Sub(o.SendStart))
+		}
+		if o.Headers != 0 {
+			r.ResponseHeader = Seconds(o.Headers.Sub(o.SendStart))
 		}
 	}
 }

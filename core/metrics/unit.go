@@ -26,7 +26,7 @@ func ConvertRequest(r Request, from, to Unit) Request {
 	by := to.factor() / from.factor()
 	for _, v := range []*Value{
 		&r.TTFT, &r.TPOT, &r.E2ELatency, &r.OutputLatency, &r.TTFTFromLeft, &r.TTFTFromIntended, &r.E2EFromIntended, &r.TTFOT,
-		&r.TPOTToEnd, &r.ITLMean, &r.ITLMax, &r.DispatchLateness, &r.SendLateness, &r.ReadLagMax, &r.Queued, &r.DNS, &r.Connect, &r.TLS, &r.Upload,
+		&r.TPOTToEnd, &r.ITLMean, &r.ITLMax, &r.DispatchLateness, &r.SendLateness, &r.ReadLagMax, &r.Queued, &r.DNS, &r.Connect, &r.TLS, &r.Upload, &r.ResponseHeader, &r.RTT,
 	} {
 		*v *= by
 	}
