@@ -180,7 +180,7 @@ func outcome() *backend.Outcome {
 		}
 		o.Events = append(o.Events, backend.Event{At: o.SendStart.Add(time.Duration(ms) * time.Millisecond), Kinds: kinds, Bytes: uint32(i), ReadLag: 12 * time.Microsecond})
 	}
-	o.Events[2].Tokens, o.Events[2].Flags, o.Events[2].Choice = 2, stamp.Bundled, 1
+	o.Events[2].Tokens, o.Events[2].Flags, o.Events[2].Choice = 2, stamp.Bundled, backend.NoChoice
 	o.LastByte = o.Events[2].At
 	return o
 }
@@ -288,6 +288,127 @@ func TestTheJournalSurvivesATornLine(t *testing.T) {
 	}
 	if entries, torn = read(); !torn || len(entries) != 2 {
 		t.Errorf("after a cut: torn %v, %d entries", torn, len(entries))
+	}
+}
+
+// TestARunThatWasKilledIsRecovered: the journal alone makes the file that the
+// run's end would have made.
+func TestARunThatWasKilledIsRecovered(t *testing.T) {
+	f, err := experiment.Create(t.TempDir(), "e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := experiment.Metadata{Task: "text-to-text", IterationType: "num_concurrency", NumConcurrency: []int{1, 4}, MetricsTimeUnit: "ms",
+		TrafficScenario: []string{"N(480,240)/(300,150)"}, AuthConfig: json.RawMessage(`{}`), AdditionalRequestParams: json.RawMessage(`{}`)}
+	if err := f.WriteMetadata(m); err != nil {
+		t.Fatal(err)
+	}
+	j, err := f.OpenJournal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, q := outcome(), derived(t)
+	request := experiment.Entry{Request: &experiment.JournaledEnd{Metrics: q, Events: experiment.PackEvents(o.SendStart, o.Events)}}
+	begin := func(level int) experiment.Entry {
+		return experiment.Entry{Begin: &experiment.RunBegin{Scenario: m.TrafficScenario[0], Level: level, At: o.SendStart - 1000}}
+	}
+	ended := experiment.Entry{End: &experiment.RunEnd{At: o.LastByte, File: "written then"}}
+	for _, e := range []experiment.Entry{begin(1), request, ended, begin(4), request, request, request} {
+		if err := j.Write(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(f.File(experiment.JournalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.File(experiment.JournalFile), data[:len(data)-20], 0o600); err != nil { // killed in mid-write
+		t.Fatal(err)
+	}
+	for _, want := range [][]string{{"N480_240_300_150_text-to-text_num_concurrency_4_time_1s.json"}, nil} { // once, and then no more
+		got, err := experiment.Recover(f.Path())
+		if err != nil || !got.Torn {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if diff := cmp.Diff(want, got.Files); diff != "" {
+			t.Errorf("files (-want +got):\n%s", diff)
+		}
+	}
+	l, err := experiment.Load(f.Path())
+	if err != nil || len(l.Runs) != 1 {
+		t.Fatalf("%v, %v", l, err)
+	}
+	a := l.Runs[0].Figures
+	if a.NumCompletedRequests != 2 || a.NumConcurrency != 4 || a.StopReason != "killed" || len(a.WarningsOfRun) != 1 {
+		t.Errorf("figures %+v", a)
+	}
+	if math.Abs(float64(a.Stats.TTFT.P50)-100) > 1e-9 || math.Abs(float64(a.AddedStats.ITL.Max)-15) > 1e-9 {
+		t.Errorf("ttft %v ms, itl %v ms", a.Stats.TTFT.P50, a.AddedStats.ITL.Max)
+	}
+	if diff := cmp.Diff([]string{"scenario N(480,240)/(300,150) has no run of concurrency 1"}, l.Problems); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneExperimentOrAFolderOfThem(t *testing.T) {
+	one, problems, err := experiment.LoadAll("../metrics/testdata/chat")
+	if err != nil || len(problems) != 0 || len(one) != 1 {
+		t.Errorf("one: %v, %v, %v", one, problems, err)
+	}
+	base := t.TempDir()
+	if err := os.CopyFS(base, os.DirFS("../metrics/testdata")); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"logs", "broken"} {
+		if err := os.Mkdir(filepath.Join(base, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(base, "broken", experiment.MetadataFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all, problems, err := experiment.LoadAll(base)
+	var names []string
+	for _, l := range all {
+		names = append(names, filepath.Base(l.Path))
+	}
+	if diff := cmp.Diff([]string{"chat", "chat-ms", "embed", "errors", "speech"}, names); diff != "" || err != nil || len(problems) != 1 {
+		t.Errorf("%v, %v\n%s", problems, err, diff)
+	}
+	if _, _, err := experiment.LoadAll(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no experiment") {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if _, _, err := experiment.LoadAll(filepath.Join(base, "absent")); err == nil || strings.Count(err.Error(), "absent") != 1 {
+		t.Errorf("an absent folder: %v", err)
+	}
+}
+
+func TestWhatTheMetadataAnnounceAndTheFolderLacks(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../metrics/testdata/chat")); err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"U50*", "N120*_4_*"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, f := range files {
+			if err := os.Remove(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l, err := experiment.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"scenario N(120,30)/(40,10) has no run of concurrency 4", "scenario U(50,100)/(20,40) has no run"}
+	if diff := cmp.Diff(want, l.Problems); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,9 +1,11 @@
 package experiment
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -102,37 +104,63 @@ func RunFileName(scenario, task, iterationType string, level int, took time.Dura
 }
 
 // WriteRun writes a run's file, its latencies converted from seconds to unit.
+// The requests stand a line each.
 func (f *Folder) WriteRun(name string, a metrics.Aggregate, requests []metrics.Request, unit metrics.Unit) error {
-	converted := make([]metrics.Request, len(requests))
-	for i, r := range requests {
-		converted[i] = metrics.ConvertRequest(r, metrics.InSeconds, unit)
-	}
-	return writeJSON(f.File(name), RunFile{
-		Aggregated: metrics.ConvertAggregate(a, metrics.InSeconds, unit), Requests: converted, TimeUnit: unit,
+	return writeFile(f.File(name), func(w io.Writer) error {
+		figures, err := json.MarshalIndent(metrics.ConvertAggregate(a, metrics.InSeconds, unit), indent, indent)
+		if err != nil {
+			return err
+		}
+		out := bufio.NewWriterSize(w, 1<<16)
+		// bufio keeps the first error for Flush.
+		fmt.Fprintf(out, "{\n%s\"aggregated_metrics\": %s,\n%s\"individual_request_metrics\": [", indent, figures, indent)
+		for i := range requests {
+			line, err := json.Marshal(metrics.ConvertRequest(requests[i], metrics.InSeconds, unit))
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				_ = out.WriteByte(',')
+			}
+			fmt.Fprintf(out, "\n%s%s%s", indent, indent, line)
+		}
+		fmt.Fprintf(out, "\n%s],\n%s\"_time_unit\": %q\n}\n", indent, indent, unit)
+		return out.Flush()
 	})
 }
 
-// writeJSON writes a file whole or not at all.
+// indent is that of the Python tool's files.
+const indent = "    "
+
+// writeJSON writes a value as an indented file, whole or not at all.
 func writeJSON(path string, v any) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, pathReason(err))
-	}
-	defer os.Remove(tmp.Name()) // gone already where the rename succeeded
-	encoder := json.NewEncoder(tmp)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "    ")
-	err = encoder.Encode(v)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	err = errors.Join(err, tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
+	return writeFile(path, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", indent)
+		return encoder.Encode(v)
+	})
+}
+
+// writeFile writes a file whole or not at all.
+func writeFile(path string, content func(io.Writer) error) error {
+	err := func() error {
+		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(tmp.Name()) // gone already where the rename succeeded
+		if err = content(tmp); err == nil {
+			err = tmp.Chmod(0o644)
+		}
+		if err == nil {
+			err = tmp.Sync()
+		}
+		if err := errors.Join(err, tmp.Close()); err != nil {
+			return err
+		}
+		return os.Rename(tmp.Name(), path)
+	}()
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, pathReason(err))
 	}
@@ -144,6 +172,10 @@ func pathReason(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
+	}
+	var link *os.LinkError // of a rename
+	if errors.As(err, &link) {
+		return link.Err
 	}
 	return err
 }

@@ -41,6 +41,9 @@ type RunBegin struct {
 	Level    int         `json:"level"`
 	Rate     float64     `json:"rate,omitempty"`
 	At       stamp.Nanos `json:"at_ns"`
+	// What Recover needs to treat the run as its end would have.
+	WarmupRatio   float64 `json:"warmup_ratio,omitempty"`
+	CooldownRatio float64 `json:"cooldown_ratio,omitempty"`
 }
 
 // RunEnd closes a run.
@@ -88,7 +91,7 @@ func PackEvents(sendStart stamp.Nanos, events []backend.Event) *Events {
 		p.AtDelta[i] = int64(e.At.Sub(last))
 		last = e.At
 		p.Kinds[i], p.Bytes[i], p.ReadLag[i] = uint16(e.Kinds), e.Bytes, e.ReadLag.Microseconds()
-		choice = choice || e.Choice > 0
+		choice = choice || e.Choice != 0
 		tokens = tokens || e.Tokens != 0
 		flags = flags || e.Flags != 0
 	}

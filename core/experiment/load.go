@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/genai-bench/genai-bench/core/metrics"
 )
@@ -82,8 +84,73 @@ func Load(path string) (*Loaded, error) {
 		l.Runs = append(l.Runs, run)
 	}
 	l.sort()
+	l.findMissing()
 	return l, nil
 }
+
+// LoadAll reads the experiment in a folder or, where it is none itself, those
+// in its direct subfolders, sorted by name. Subfolders that are no experiments
+// are passed over; one that cannot be read is a problem.
+func LoadAll(path string) (all []*Loaded, problems []string, err error) {
+	if _, err := os.Stat(filepath.Join(path, MetadataFile)); err == nil {
+		one, err := Load(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return []*Loaded{one}, nil, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, pathReason(err))
+	}
+	for _, e := range entries {
+		folder := filepath.Join(path, e.Name())
+		if _, err := os.Stat(filepath.Join(folder, MetadataFile)); err != nil {
+			continue
+		}
+		one, err := Load(folder)
+		if err != nil {
+			problems = append(problems, err.Error())
+			continue
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 && len(problems) == 0 {
+		return nil, nil, fmt.Errorf("%s: there is no experiment in it, nor in its subfolders (no %s)", path, MetadataFile)
+	}
+	return all, problems, nil
+}
+
+// findMissing notes the runs that the metadata announce and the folder lacks.
+func (l *Loaded) findMissing() {
+	have := map[string][]int{}
+	for _, r := range l.Runs {
+		have[r.Figures.Scenario] = append(have[r.Figures.Scenario], r.Level)
+	}
+	want, word := l.Metadata.NumConcurrency, "concurrency"
+	if l.Metadata.IterationType == batchSize {
+		want, word = l.Metadata.BatchSize, "batch size"
+	}
+	for _, s := range l.Metadata.TrafficScenario {
+		levels, any := have[s]
+		if !any {
+			l.Problems = append(l.Problems, fmt.Sprintf("scenario %s has no run", s))
+			continue
+		}
+		var missing []string
+		for _, level := range want {
+			if !slices.Contains(levels, level) {
+				missing = append(missing, strconv.Itoa(level))
+			}
+		}
+		if len(missing) > 0 {
+			l.Problems = append(l.Problems, fmt.Sprintf("scenario %s has no run of %s %s", s, word, strings.Join(missing, ", ")))
+		}
+	}
+}
+
+// batchSize is the iteration type of experiments over batch sizes.
+const batchSize = "batch_size"
 
 // sort puts the runs into the order of the metadata's scenarios, then levels.
 func (l *Loaded) sort() {
@@ -115,7 +182,7 @@ func readRun(folder, name string, unit metrics.Unit) (Run, error) {
 		a.ErrorRate = metrics.Value(a.NumErrorRequests) / metrics.Value(a.NumRequests)
 	}
 	run := Run{File: name, Level: a.NumConcurrency, Figures: *a, Requests: file.Requests, Unit: file.TimeUnit}
-	if a.IterationType == "batch_size" {
+	if a.IterationType == batchSize {
 		run.Level = a.BatchSize
 	}
 	return run, nil

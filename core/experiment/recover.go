@@ -1,0 +1,104 @@
+package experiment
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+// Recovered is what Recover found.
+type Recovered struct {
+	Files []string // names of the run files that it wrote
+	Torn  bool     // the last line of the journal was cut, and is lost
+}
+
+// Recover makes the files of runs that were begun and never ended, because the
+// benchmark was killed, out of the journal in its folder. Runs that have their
+// files are left alone, so that it may be called again. It must not be called
+// while the benchmark runs: it would take the run under way for one cut off.
+func Recover(path string) (Recovered, error) {
+	data, err := os.ReadFile(filepath.Join(path, MetadataFile))
+	if err != nil {
+		return Recovered{}, fmt.Errorf("%s: %w", filepath.Join(path, MetadataFile), pathReason(err))
+	}
+	var m Metadata
+	if err := json.Unmarshal(data, &m); err != nil {
+		return Recovered{}, fmt.Errorf("%s: %w", filepath.Join(path, MetadataFile), err)
+	}
+	if m.MetricsTimeUnit == "" {
+		m.MetricsTimeUnit = metrics.InSeconds
+	}
+	r := recovery{folder: &Folder{path: path}, metadata: m}
+	torn, err := ReadJournal(filepath.Join(path, JournalFile), r.entry)
+	if err == nil {
+		err = r.flush()
+	}
+	return Recovered{Files: r.files, Torn: torn}, err
+}
+
+type recovery struct {
+	folder   *Folder
+	metadata Metadata
+	files    []string
+
+	begin    *RunBegin
+	requests []metrics.Request
+	events   *metrics.EventStats
+	end      stamp.Nanos
+}
+
+func (r *recovery) entry(e Entry) error {
+	switch {
+	case e.Begin != nil:
+		if err := r.flush(); err != nil {
+			return err
+		}
+		r.begin, r.events, r.end = e.Begin, metrics.NewEventStats(), e.Begin.At
+	case e.Request != nil && r.begin != nil:
+		q := e.Request.Metrics
+		if q.OK() {
+			r.events.Add(&backend.Outcome{Events: e.Request.Events.Unpack(q.SendStartNanos)})
+		}
+		r.requests = append(r.requests, q)
+		r.end = max(r.end, q.EndNanos)
+	case e.End != nil:
+		r.begin, r.requests = nil, nil
+	}
+	return nil
+}
+
+// flush writes the run that was begun, if it has requests.
+func (r *recovery) flush() error {
+	begin, requests := r.begin, r.requests
+	r.begin, r.requests = nil, nil
+	if begin == nil || len(requests) == 0 {
+		return nil
+	}
+	a := metrics.Compute(metrics.Run{Start: begin.At, End: r.end, WarmupRatio: begin.WarmupRatio, CooldownRatio: begin.CooldownRatio}, requests, r.events)
+	a.Scenario, a.IterationType, a.NumConcurrency, a.BatchSize = begin.Scenario, r.metadata.IterationType, begin.Level, 1
+	if a.IterationType == batchSize {
+		a.NumConcurrency, a.BatchSize = 1, begin.Level
+	}
+	a.RequestRate, a.StopReason = begin.Rate, "killed"
+	a.WarningsOfRun = []string{"the benchmark was killed in this run; the figures are those of the requests that had ended until then"}
+	name := RunFileName(scenarioInName(begin.Scenario), r.metadata.Task, a.IterationType, begin.Level, r.end.Sub(begin.At))
+	if _, err := os.Stat(r.folder.File(name)); err == nil {
+		return nil // by an earlier Recover
+	}
+	if err := r.folder.WriteRun(name, a, requests, r.metadata.MetricsTimeUnit); err != nil {
+		return err
+	}
+	r.files = append(r.files, name)
+	return nil
+}
+
+// scenarioInName is a scenario as it stands in file names.
+func scenarioInName(scenario string) string {
+	return strings.NewReplacer("/", "_", ",", "_", "(", "", ")", "").Replace(scenario)
+}
