@@ -7,11 +7,9 @@ sdk=$1
 root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+(cd "$root/sdk" && GOWORK=off go mod tidy) # first: the others follow its versions
 for dir in $(go list -m -f '{{.Dir}}'); do
-	if [ "$dir" = "$root/sdk" ]; then
-		(cd "$dir" && GOWORK=off go mod tidy)
-		continue
-	fi
+	if [ "$dir" = "$root/sdk" ]; then continue; fi
 	cp "$dir/go.mod" "$work/x.mod"
 	if [ -f "$dir/go.sum" ]; then cp "$dir/go.sum" "$work/x.sum"; else : >"$work/x.sum"; fi
 	GOWORK=off go mod edit -replace "$sdk=$root/sdk" "$work/x.mod"
@@ -20,4 +18,3 @@ for dir in $(go list -m -f '{{.Dir}}'); do
 	cp "$work/x.mod" "$dir/go.mod"
 	cp "$work/x.sum" "$dir/go.sum"
 done
-go work sync >/dev/null 2>&1 || true
