@@ -55,6 +55,12 @@ func Sanitize(text string) string {
 	return clean
 }
 
+// InFileName is a scenario or a title as the Python tool puts it into file
+// names: slashes and commas become underscores, brackets go.
+func InFileName(text string) string {
+	return strings.NewReplacer("/", "_", ",", "_", "(", "", ")", "").Replace(text)
+}
+
 // Create makes an experiment's folder. A folder that is there and not empty is
 // refused: results are never mixed.
 func Create(base, name string) (*Folder, error) {

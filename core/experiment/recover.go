@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -87,7 +86,7 @@ func (r *recovery) flush() error {
 	}
 	a.RequestRate, a.StopReason = begin.Rate, "killed"
 	a.WarningsOfRun = []string{"the benchmark was killed in this run; the figures are those of the requests that had ended until then"}
-	name := RunFileName(scenarioInName(begin.Scenario), r.metadata.Task, a.IterationType, begin.Level, r.end.Sub(begin.At))
+	name := RunFileName(InFileName(begin.Scenario), r.metadata.Task, a.IterationType, begin.Level, r.end.Sub(begin.At))
 	if _, err := os.Stat(r.folder.File(name)); err == nil {
 		return nil // by an earlier Recover
 	}
@@ -96,9 +95,4 @@ func (r *recovery) flush() error {
 	}
 	r.files = append(r.files, name)
 	return nil
-}
-
-// scenarioInName is a scenario as it stands in file names.
-func scenarioInName(scenario string) string {
-	return strings.NewReplacer("/", "_", ",", "_", "(", "", ")", "").Replace(scenario)
 }

@@ -225,7 +225,7 @@ func TestWriteLeavesThePythonToolsFiles(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if len(paths) != len(want) || filepath.Base(paths[0]) != plot.OverviewFile {
+	if len(paths) != 2 || filepath.Base(paths[0]) != plot.OverviewFile || filepath.Base(paths[1]) != want[9] {
 		t.Errorf("paths %v", paths)
 	}
 	data, err := os.ReadFile(filepath.Join(folder, "traffic_scenario_combined_plots_2x4.png"))

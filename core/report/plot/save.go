@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/genai-bench/genai-bench/core/experiment"
 )
@@ -15,10 +14,8 @@ import (
 // FileName is the name of a subplot's file, or of the combined figure's
 // ("combined_plots_2x4"), as the Python tool makes it of a title.
 func FileName(prefix, title string) string {
-	return experiment.Sanitize(prefix+"_"+scenarioInNames.Replace(title)) + ".png"
+	return experiment.Sanitize(prefix+"_"+experiment.InFileName(title)) + ".png"
 }
-
-var scenarioInNames = strings.NewReplacer("/", "_", ",", "_", "(", "", ")", "")
 
 // InterimFileName is the name of a scenario's interim plot.
 func InterimFileName(scenario string) string {
@@ -29,8 +26,8 @@ func InterimFileName(scenario string) string {
 const OverviewFile = "overview.png"
 
 // Write draws the charts that a benchmark leaves in its folder: the overview,
-// and the preset that the Python tool draws, whole and by subplot. It returns
-// the paths, the overview's first.
+// and the preset that the Python tool draws, whole and each subplot alone. It
+// returns the paths of the overview and of the whole.
 func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	m, unit := &e.Metadata, e.Metadata.MetricsTimeUnit
 	groups := ByScenario(unit, e)
@@ -55,7 +52,7 @@ func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	}
 	all.Title = "Grouped by Traffic Scenario"
 	paths, err := Save(folder, "traffic_scenario", all)
-	return append([]string{path}, paths...), err
+	return append([]string{path}, paths[:min(1, len(paths))]...), err
 }
 
 // Save draws the figure into folder, under prefix, and each of its subplots
