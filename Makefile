@@ -5,7 +5,6 @@ SHELL := /bin/bash
 
 SDK     := github.com/genai-bench/genai-bench/sdk
 TOOLS   := GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/go.mod
-LINT    := GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/lint/go.mod golangci-lint
 MODULES  = $(shell go list -m -f '{{.Dir}}')
 PLUGINS  = $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/go.mod))))
 
@@ -34,7 +33,8 @@ test-isolated: ## build and vet each module alone, as a vendor would
 
 .PHONY: lint
 lint: ## linters and the import directions
-	@for dir in $(MODULES); do (cd $$dir && $(LINT) run --config $(CURDIR)/.golangci.yml ./...); done
+	@lint=$$(GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/lint/go.mod -n golangci-lint); \
+	for dir in $(MODULES); do (cd $$dir && $$lint run --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: fmt
 fmt: ## gofmt every file
