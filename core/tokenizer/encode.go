@@ -9,6 +9,9 @@ type plan struct {
 	aligned bool
 	// neighbours: where a long word may be cut without changing its tokens; nil for nowhere.
 	neighbours *neighbourSet
+	// single has, where words may be cut, the token of each character that is one: noID for
+	// those that bytes or the unknown token stand for.
+	single []uint32
 }
 
 // encode appends the ids of text to st.ids.
@@ -127,9 +130,29 @@ func (t *Tokenizer) encodeWord(st *state, w string) {
 	}
 	for len(w) > 0 {
 		n := t.fast.neighbours.prefix(w)
-		t.appendWordIDs(st, w[:n])
+		if n == 3 && w[0] >= 0xE0 {
+			// One character, as most are in Chinese or Japanese text.
+			t.appendCharIDs(st, w)
+		} else {
+			t.appendWordIDs(st, w[:n])
+		}
 		w = w[n:]
 	}
+}
+
+// appendCharIDs appends the ids of the character of three bytes that w begins with.
+func (t *Tokenizer) appendCharIDs(st *state, w string) {
+	r, _ := decodeRune(w, 0)
+	if id := t.fast.single[r]; id != noID {
+		st.ids = append(st.ids, id)
+		return
+	}
+	m := t.model.(*bpe) // only BPE has neighbours
+	if m.byteFallback {
+		st.ids = append(st.ids, m.fallback[w[0]], m.fallback[w[1]], m.fallback[w[2]])
+		return
+	}
+	st.ids = append(st.ids, m.unk)
 }
 
 // prepends tells whether a piece gets a replacement in front.
@@ -175,6 +198,8 @@ func (m *metaspaceStage) cut(dst []cut, s string) []cut {
 type neighbourSet struct {
 	ascii [128][2]uint64
 	bits  []uint64
+	// paired marks the characters of the Basic Multilingual Plane that are in any pair.
+	paired [1 << 16 / 64]uint64
 }
 
 const neighbourBits = 22
@@ -193,11 +218,24 @@ func (n *neighbourSet) add(a, b rune) {
 	}
 	h := neighbourHash(a, b)
 	n.bits[h>>6] |= 1 << (h & 63)
+	for _, r := range [2]rune{a, b} {
+		if r < 1<<16 {
+			n.paired[r>>6] |= 1 << (r & 63)
+		}
+	}
+}
+
+// lonely tells that r is in no pair.
+func (n *neighbourSet) lonely(r rune) bool {
+	return r < 1<<16 && n.paired[r>>6]>>(r&63)&1 == 0
 }
 
 // prefix returns the length of the first part of w that may be cut off; w is not empty.
 func (n *neighbourSet) prefix(w string) int {
 	a, i := decodeRune(w, 0)
+	if n.lonely(a) {
+		return i
+	}
 	for i < len(w) {
 		b, size := decodeRune(w, i)
 		if a < 128 && b < 128 {

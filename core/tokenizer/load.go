@@ -168,6 +168,9 @@ func (t *Tokenizer) finish() {
 	if isBPE && t.fast.neighbours == nil {
 		t.fast.neighbours = t.model.(*bpe).findNeighbours()
 	}
+	if t.fast.neighbours != nil {
+		t.fast.single = t.model.(*bpe).singleChars()
+	}
 }
 
 // keepsStart tells whether the first character that comes out of the normalizers and stages is
@@ -191,6 +194,24 @@ func keepsStart(normalizers []normalizer, stages []stage) bool {
 		}
 	}
 	return true
+}
+
+// singleChars returns the tokens of the characters of the Basic Multilingual Plane.
+func (m *bpe) singleChars() []uint32 {
+	single := make([]uint32, 1<<16)
+	for r := range single {
+		single[r] = noID
+	}
+	for i, e := range m.vocab.entries {
+		if e.size == 0 || e.size > 3 {
+			continue
+		}
+		s := m.vocab.text(uint32(i))
+		if runeLen(s[0]) == len(s) {
+			single[firstRune(s)] = e.id
+		}
+	}
+	return single
 }
 
 // findNeighbours returns where words may be cut, or nil where that could change tokens.

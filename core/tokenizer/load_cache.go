@@ -25,7 +25,7 @@ import (
 // changes finds no entry, wherever it lies. An entry ends in a checksum of its own; one that is
 // damaged or incomplete counts as missing and is written anew. Nothing fails for want of a cache.
 const (
-	cacheFormat = 1
+	cacheFormat = 2
 	// cacheFrom is the size from which a file is worth an entry, cacheEntries how many are kept.
 	cacheFrom    = 4 << 20
 	cacheEntries = 12
@@ -89,6 +89,7 @@ func encodeEntry(data []byte, m *modelFile) []byte {
 		for _, pair := range n.ascii {
 			ascii = append(ascii, pair[0], pair[1])
 		}
+		ascii = append(ascii, n.paired[:]...)
 		bits = n.bits
 	}
 	out := []byte(cacheMagic)
@@ -160,12 +161,13 @@ func decodeEntry(saved []byte) (rest []byte, tables *modelTables, err error) {
 	tables.hasMap, tables.merged = numbers[3] == 1, numbers[4] == 1
 	if len(ascii) > 0 {
 		n := &neighbourSet{bits: bits}
-		if len(ascii) != 2*len(n.ascii) || len(bits) != 1<<neighbourBits/64 {
+		if len(ascii) != 2*len(n.ascii)+len(n.paired) || len(bits) != 1<<neighbourBits/64 {
 			return nil, nil, errCacheEntry
 		}
 		for i := range n.ascii {
 			n.ascii[i] = [2]uint64{ascii[2*i], ascii[2*i+1]}
 		}
+		copy(n.paired[:], ascii[2*len(n.ascii):])
 		tables.neighbours = n
 	}
 	if !tables.sound() {

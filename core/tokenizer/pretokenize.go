@@ -133,7 +133,11 @@ func (p *runeSplit) cut(dst []cut, s string) []cut {
 	if p.behavior == removed || p.behavior == isolated {
 		return p.cutPlain(dst, s)
 	}
-	var matches []match
+	kept, ok := matchLists.Get().(*[]match)
+	if !ok {
+		kept = new([]match)
+	}
+	matches := (*kept)[:0]
 	last := 0
 	for i := 0; i < len(s); {
 		r, n := decodeRune(s, i)
@@ -149,7 +153,10 @@ func (p *runeSplit) cut(dst []cut, s string) []cut {
 	if last < len(s) {
 		matches = append(matches, match{cut{last, len(s)}, false})
 	}
-	return p.behavior.appendCuts(dst, matches)
+	dst = p.behavior.appendCuts(dst, matches)
+	*kept = matches
+	matchLists.Put(kept)
+	return dst
 }
 
 // cutPlain is cut for the two common behaviors, without a list of matches.

@@ -13,10 +13,14 @@ import (
 
 // Count and a warm AppendEncode allocate nothing.
 func TestWarmCountAllocatesNothing(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector makes sync.Pool forget at random")
+	}
 	text := strings.Repeat("It is a truth universally acknowledged — naïve café, 日本語 🙂 12345.\n\t\tif (x != y) {}\n", 40)
 	for _, name := range []string{
 		"bpe_bytelevel", "bpe_bytelevel_prefix_roberta", "bpe_bytelevel_nfc_regex", "bpe_spm_whole_text", "bpe_spm_metaspace_first",
-		"wordpiece_bert", "wordlevel", "unigram_nmt", "unigram_strip", "unigram_precompiled",
+		"wordpiece_bert", "wordlevel", "unigram_nmt", "unigram_strip", "unigram_precompiled", "punctuation_Contiguous",
+		"split_regex_MergedWithNext_False", "digits_contiguous",
 	} {
 		t.Run(name, func(t *testing.T) {
 			tok := fixture(t, name)
@@ -65,7 +69,7 @@ func TestBothWaysAgree(t *testing.T) {
 			t.Parallel()
 			tok := fixture(t, name)
 			r := rand.New(rand.NewPCG(5, 6))
-			for range 1500 {
+			for range 500 {
 				text := randomText(r, 40)
 				if r.IntN(4) == 0 {
 					text += strings.Repeat(randomText(r, 4), r.IntN(80))
