@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -130,9 +131,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func asExit(err error, exit **exec.ExitError) bool {
-	e, ok := err.(*exec.ExitError)
-	*exit = e
-	return ok
+	return errors.As(err, exit)
 }
 
 // folder PARENT VAR sets VAR to the only folder in PARENT.

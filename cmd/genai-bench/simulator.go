@@ -194,7 +194,10 @@ func (a *app) simulate(ctx context.Context, o *simulatorOptions, flags *pflag.Fl
 	if err := server.Listen(o.listen); err != nil {
 		return fmt.Errorf("--listen %s: %w", o.listen, err)
 	}
-	defer server.Close()
+	defer func() {
+		// Connections that are cut by the end are no news.
+		_ = server.Close()
+	}()
 	fmt.Fprintf(a.stdout, "simulator listening on %s\n", server.URL())
 	if o.addressFile != "" {
 		if err := os.WriteFile(o.addressFile, []byte(server.URL()+"\n"), 0o644); err != nil {

@@ -119,11 +119,11 @@ func tokenizeWhole(t *tokenizer.Tokenizer, o tokenizeOptions, in io.Reader, out 
 	case o.ids:
 		for i, id := range ids {
 			if i > 0 {
-				out.WriteByte(' ')
+				fmt.Fprint(out, " ")
 			}
-			out.WriteString(strconv.FormatUint(uint64(id), 10))
+			fmt.Fprint(out, id)
 		}
-		out.WriteByte('\n')
+		fmt.Fprintln(out)
 	case o.tokens:
 		for _, id := range ids {
 			token, _ := t.IDToToken(id)

@@ -110,12 +110,12 @@ type experimenter struct {
 
 // Run runs the whole matrix, scenarios outside, levels inside. What was
 // measured is in the folder, whatever the error.
-func Run(ctx context.Context, plan *Plan, parts Parts) (Result, error) {
+func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error) {
 	journal, err := parts.Folder.OpenJournal()
 	if err != nil {
 		return Result{}, err
 	}
-	defer journal.Close()
+	defer func() { err = errors.Join(err, journal.Close()) }()
 	x := &experimenter{
 		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, tokenizer: parts.Tokenizer,
 		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, id: newID(),
@@ -131,7 +131,6 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (Result, error) {
 		return Result{}, err
 	}
 
-	var result Result
 	for _, s := range plan.Scenarios {
 		for _, l := range plan.Levels {
 			if x.stopped(ctx) {

@@ -7,6 +7,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -105,8 +106,9 @@ func supported() string {
 // plain takes the path out of an error of package os, where the message names
 // it already.
 func plain(err error) error {
-	if e, ok := err.(*os.PathError); ok {
-		return e.Err
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func TestAheadKeepsTheOrder(t *testing.T) {
 			}
 		}
 		for range 2 {
-			if _, err := a.Next(t.Context()); err != io.EOF {
+			if _, err := a.Next(t.Context()); !errors.Is(err, io.EOF) {
 				t.Fatalf("after the last: %v, want io.EOF", err)
 			}
 		}

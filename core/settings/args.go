@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -66,10 +67,7 @@ func Sift(fs *pflag.FlagSet, args []string, unknown func(name string) Problem) (
 // the value, which may be a secret, and the flag.
 func plainSetError(err error) string {
 	var invalid *pflag.InvalidValueError
-	if e, ok := err.(*pflag.InvalidValueError); ok {
-		invalid = e
-	}
-	if invalid != nil && invalid.Unwrap() != nil {
+	if errors.As(err, &invalid) && invalid.Unwrap() != nil {
 		return strings.TrimPrefix(invalid.Unwrap().Error(), "strconv.ParseBool: ")
 	}
 	return err.Error()

@@ -55,8 +55,3 @@ func (ps Problems) Err() error {
 	}
 	return ps
 }
-
-// add appends a problem of a flag.
-func (ps *Problems) add(flag, hint, format string, args ...any) {
-	*ps = append(*ps, Problem{Flag: flag, Hint: hint, Message: fmt.Sprintf(format, args...)})
-}

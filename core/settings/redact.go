@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"strings"
@@ -77,7 +76,7 @@ func Effective(flags *pflag.FlagSet) map[string]any {
 			}
 		case jsonObject:
 			if len(*v.raw) > 0 {
-				out[f.Name] = json.RawMessage(*v.raw)
+				out[f.Name] = *v.raw
 			}
 		case *listValue:
 			if len(v.values) > 0 {

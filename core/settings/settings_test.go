@@ -99,7 +99,7 @@ func TestEveryMistakeIsReportedAtOnceWithItsFlag(t *testing.T) {
 	if diff := cmp.Diff([]string{"--api-base", "http://h", "--task", "text-to-text"}, good); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
-	text := settings.Problems(problems).Error()
+	text := problems.Error()
 	for _, want := range []string{
 		"11 things are wrong", "--num-concurency: there is no such flag (did you mean --num-concurrency?)",
 		`--task: "text-to-txt" is not one of`, "did you mean text-to-text?", "--num-concurrency: 0 is out of range", "--qps-level: 0 is out of range",
@@ -181,7 +181,7 @@ task: 12
 	}
 	f := newFlags(t)
 	_, problems := settings.Layer(f.fs, nil, path, keys)
-	text := settings.Problems(problems).Error()
+	text := problems.Error()
 	for _, want := range []string{`unknown key "num-concurrencies" (did you mean num-concurrency?)`, path, `--task (in `} {
 		if !strings.Contains(text, want) {
 			t.Errorf("problems lack %q:\n%s", want, text)

@@ -233,9 +233,9 @@ func compactJSON(text string) (json.RawMessage, error) {
 		}
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("not valid JSON at character %d of %s: %v%s", syntax.Offset, clip(text), err, hint)
+			return nil, fmt.Errorf("not valid JSON at character %d of %s: %w%s", syntax.Offset, clip(text), err, hint)
 		}
-		return nil, fmt.Errorf("not valid JSON: %v%s", err, hint)
+		return nil, fmt.Errorf("not valid JSON: %w%s", err, hint)
 	}
 	return out.Bytes(), nil
 }
