@@ -128,21 +128,33 @@ func (t *Tokenizer) encodeWord(st *state, w string) {
 		t.appendWordIDs(st, w)
 		return
 	}
+	neighbours := t.fast.neighbours
 	for len(w) > 0 {
-		n := t.fast.neighbours.prefix(w)
-		if n == 3 && w[0] >= 0xE0 {
-			// One character, as most are in Chinese or Japanese text.
-			t.appendCharIDs(st, w)
-		} else {
-			t.appendWordIDs(st, w[:n])
+		// Most characters of Chinese or Japanese stand alone.
+		if len(w) >= 3 && w[0]&0xF0 == 0xE0 {
+			r := rune(w[0]&0x0F)<<12 | rune(w[1]&0x3F)<<6 | rune(w[2]&0x3F)
+			if neighbours.lonely(r) {
+				t.appendCharIDs(st, r, w)
+				w = w[3:]
+				continue
+			}
+			n := neighbours.prefix(w)
+			if n == 3 {
+				t.appendCharIDs(st, r, w)
+			} else {
+				t.appendWordIDs(st, w[:n])
+			}
+			w = w[n:]
+			continue
 		}
+		n := neighbours.prefix(w)
+		t.appendWordIDs(st, w[:n])
 		w = w[n:]
 	}
 }
 
-// appendCharIDs appends the ids of the character of three bytes that w begins with.
-func (t *Tokenizer) appendCharIDs(st *state, w string) {
-	r, _ := decodeRune(w, 0)
+// appendCharIDs appends the ids of the character r of three bytes, with which w begins.
+func (t *Tokenizer) appendCharIDs(st *state, r rune, w string) {
 	if id := t.fast.single[r]; id != noID {
 		st.ids = append(st.ids, id)
 		return
@@ -237,12 +249,26 @@ func (n *neighbourSet) prefix(w string) int {
 		return i
 	}
 	for i < len(w) {
-		b, size := decodeRune(w, i)
-		if a < 128 && b < 128 {
-			if n.ascii[a][b>>6]>>(b&63)&1 == 0 {
-				return i
+		var b rune
+		size := 1
+		switch c := w[i]; {
+		case c < 0x80:
+			b = rune(c)
+			if a < 128 {
+				if n.ascii[a][b>>6]>>(b&63)&1 == 0 {
+					return i
+				}
+				a = b
+				i++
+				continue
 			}
-		} else if h := neighbourHash(a, b); n.bits[h>>6]>>(h&63)&1 == 0 {
+		case c&0xF0 == 0xE0:
+			_ = w[i+2]
+			b, size = rune(c&0x0F)<<12|rune(w[i+1]&0x3F)<<6|rune(w[i+2]&0x3F), 3
+		default:
+			b, size = decodeRune(w, i)
+		}
+		if h := neighbourHash(a, b); n.bits[h>>6]>>(h&63)&1 == 0 {
 			return i
 		}
 		a = b
