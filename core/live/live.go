@@ -258,7 +258,7 @@ func (d *Display) line(r *run, ended bool) string {
 	if r.ttft.TotalCount() > 0 {
 		fmt.Fprintf(&b, "  TTFT p50 %s p99 %s", d.latency(r.ttft, 50), d.latency(r.ttft, 99))
 	}
-	if r.e2e.TotalCount() > 0 {
+	if r.e2e.TotalCount() > 0 && !ended { // the table has it; the line should fit a terminal
 		fmt.Fprintf(&b, "  E2E p50 %s", d.latency(r.e2e, 50))
 	}
 	return b.String()
