@@ -227,6 +227,7 @@ func TestOneBrokenFileDoesNotHideTheOthers(t *testing.T) {
 	for name, content := range map[string]string{
 		"E64_text-to-embeddings_batch_size_8_time_1s.json": "{",
 		"E64_text-to-embeddings_batch_size_4_time_9s.json": `{"aggregated_metrics":{"scenario":"E(64)","batch_size":4,"iteration_type":"batch_size"}}`,
+		"E64_text-to-embeddings_batch_size_9_time_9s.json": `{"aggregated_metrics":{"scenario":"E(64)"},"_time_unit":"h"}`,
 		"debug_for_run_E64_1.json":                         "not looked at",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -234,7 +235,7 @@ func TestOneBrokenFileDoesNotHideTheOthers(t *testing.T) {
 		}
 	}
 	l, err := experiment.Load(dir)
-	if err != nil || len(l.Runs) != 4 || len(l.Problems) != 2 {
+	if err != nil || len(l.Runs) != 4 || len(l.Problems) != 3 {
 		t.Fatalf("%d runs, problems %v, %v", len(l.Runs), l.Problems, err)
 	}
 	if _, err := experiment.Load(t.TempDir()); err == nil || !strings.Contains(err.Error(), experiment.MetadataFile) {

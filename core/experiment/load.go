@@ -56,6 +56,9 @@ func Load(path string) (*Loaded, error) {
 	if l.Metadata.MetricsTimeUnit == "" {
 		l.Metadata.MetricsTimeUnit = metrics.InSeconds
 	}
+	if !l.Metadata.MetricsTimeUnit.Known() {
+		return nil, fmt.Errorf("%s: metrics_time_unit is %q (s and ms are known)", filepath.Join(path, MetadataFile), l.Metadata.MetricsTimeUnit)
+	}
 	files, err := os.ReadDir(path) // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, pathReason(err))
@@ -175,6 +178,9 @@ func readRun(folder, name string, unit metrics.Unit) (Run, error) {
 	file := RunFile{Aggregated: emptyAggregate(), TimeUnit: unit}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if !file.TimeUnit.Known() {
+		return Run{}, fmt.Errorf("%s: _time_unit is %q (s and ms are known)", name, file.TimeUnit)
 	}
 	a := &file.Aggregated
 	// As the Python tool writes it, the rate of errors is always 0.

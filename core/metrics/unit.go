@@ -9,6 +9,9 @@ const (
 	InMilliseconds Unit = "ms"
 )
 
+// Known tells whether u is one of the units.
+func (u Unit) Known() bool { return u == InSeconds || u == InMilliseconds }
+
 // factor is what a value in seconds is multiplied by.
 func (u Unit) factor() Value {
 	if u == InMilliseconds {

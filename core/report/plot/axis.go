@@ -32,9 +32,13 @@ func (s *span) scaled(v float64) float64 {
 	return v
 }
 
-// pixel is where a value lies.
+// pixel is where a value lies; what lies outside is put to the edge.
 func (s *span) pixel(v float64) int {
-	return s.from + int(math.Round((s.scaled(v)-s.low)/(s.high-s.low)*float64(s.to-s.from)))
+	share := (s.scaled(v) - s.low) / (s.high - s.low)
+	if math.IsNaN(share) {
+		share = 0
+	}
+	return s.from + int(math.Round(min(max(share, 0), 1)*float64(s.to-s.from)))
 }
 
 type tick struct {
@@ -87,6 +91,10 @@ func linear(s span, values []float64) (span, []tick) {
 	}
 	const wanted = 6
 	raw := (high - low) / wanted
+	if raw < 1e-300 || raw > 1e300 { // where floating point ends, there are no round numbers to be had
+		s.low, s.high = low, high
+		return s, nil
+	}
 	unit := math.Pow(10, math.Floor(math.Log10(raw)))
 	step := 10 * unit
 	for _, m := range []float64{1, 2, 2.5, 5} {
@@ -121,7 +129,8 @@ func logarithmic(s span, low, high float64) (span, []tick) {
 		{1}, {1, 3}, {1, 2, 5}, {1, 1.5, 2, 3, 4, 5, 6, 8}, {1, 1.2, 1.4, 1.6, 1.8, 2, 2.2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8, 9},
 	} {
 		ticks = nil
-		for decade := math.Floor(s.low); decade <= s.high; decade++ {
+		stride := math.Ceil((s.high - s.low) / 10)
+		for decade := math.Floor(s.low); decade <= s.high; decade += stride {
 			for _, m := range steps {
 				v := m * math.Pow(10, decade)
 				if l := math.Log10(v); l >= s.low && l <= s.high {

@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -76,4 +77,30 @@ func TestEqualRatiosAreEqualDistances(t *testing.T) {
 	if !slices.IsSorted(at) || at[1]-at[0] < at[3]-at[2]-1 || at[1]-at[0] > at[3]-at[2]+1 {
 		t.Errorf("levels lie at %v", at)
 	}
+}
+
+// FuzzAxes: whatever a run file says, there are bounds and a sane number of
+// ticks.
+func FuzzAxes(f *testing.F) {
+	for scale := Linear; scale <= Even; scale++ {
+		f.Add(uint8(scale), 0.0, 1.0)
+		f.Add(uint8(scale), -1e308, 1e308)
+		f.Add(uint8(scale), 5e-324, 5e-324)
+		f.Add(uint8(scale), 0.03, 0.08)
+	}
+	f.Fuzz(func(t *testing.T, scale uint8, a, b float64) {
+		if math.IsNaN(a) || math.IsNaN(b) || math.IsInf(a, 0) || math.IsInf(b, 0) {
+			return // not in JSON
+		}
+		values := []float64{min(a, b), max(a, b)}
+		s, ticks := layOut(Axis{Scale: Scale(scale % 4), Ticks: values}, values, 0, 1000)
+		if len(ticks) > 100 {
+			t.Errorf("%d ticks for %v", len(ticks), values)
+		}
+		for _, v := range values {
+			if p := s.pixel(v); p < 0 || p > 1000 {
+				t.Errorf("%v lies at pixel %d", v, p)
+			}
+		}
+	})
 }

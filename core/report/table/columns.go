@@ -104,8 +104,11 @@ func number(v metrics.Value) string {
 	if f == 0 {
 		return "0"
 	}
-	decimals := 2 - int(math.Floor(math.Log10(math.Abs(f))))
-	return strconv.FormatFloat(f, 'f', min(max(decimals, 0), 6), 64)
+	magnitude := int(math.Floor(math.Log10(math.Abs(f))))
+	if magnitude > 8 || magnitude < -6 {
+		return strconv.FormatFloat(f, 'g', 3, 64)
+	}
+	return strconv.FormatFloat(f, 'f', max(2-magnitude, 0), 64)
 }
 
 // levelColumn says what numbers the runs of a scenario, and the number.

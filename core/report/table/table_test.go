@@ -157,3 +157,29 @@ func TestReportingChangesNothing(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// FuzzRunFile: a folder may come from anywhere; it is printed or refused, and
+// its texts command no terminal.
+func FuzzRunFile(f *testing.F) {
+	const name = "D1_1_text-to-text_num_concurrency_1_time_1s.json"
+	f.Add([]byte(`{"aggregated_metrics":{"scenario":"a\u001b[2J","num_error_requests":3,"error_codes_frequency":{"x":3},"requests_per_second":1e308,"warnings":["\n"],"stats":{"ttft":{"p50":5e-324}}},"individual_request_metrics":[{"error_code":1,"error_message":"\r"},{}],"_time_unit":"ms"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		for file, content := range map[string][]byte{name: data, experiment.MetadataFile: []byte(`{"task":"text-to-text"}`)} {
+			if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e, err := experiment.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := table.Write(&out, e, table.Options{Width: 80}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(out.String(), "\x1b\r\x00\a") {
+			t.Errorf("commands for a terminal in %q", out.String())
+		}
+	})
+}
