@@ -247,8 +247,8 @@ func (x *experimenter) warnings(r *oneRun, result load.Result, a metrics.Aggrega
 	if result.Asked > 0 && result.StopReason == load.StopTime && math.Abs(result.Achieved/result.Asked-1) > 0.05 && result.Asked*x.plan.Settings.MaxTimePerRun.Seconds() > 1000 {
 		warn("%.4g requests/s were sent where %.4g were asked for", result.Achieved, result.Asked)
 	}
-	if a.BundledShare.Exists() && float64(a.BundledShare) > bundledMax {
-		warn("%.0f %% of the output events were read several at a time; of those only the last one's arrival is exact", float64(a.BundledShare)*100)
+	if share := r.collect.events.InnerBundledShare(); share.Exists() && float64(share) > bundledMax {
+		warn("%.0f %% of the output events were read several at a time; of those only the last one's arrival is exact", float64(share)*100)
 	}
 	if a.Clocks["user"] > 0 {
 		warn("%d requests were timed by the user clock, which a busy machine makes late", a.Clocks["user"])

@@ -18,6 +18,7 @@ import (
 type EventStats struct {
 	itl, perToken, lag spread
 	outputs, bundled   int64
+	ends, endsBundled  int64 // the last output event of each answer
 }
 
 // NewEventStats returns statistics without events.
@@ -28,13 +29,15 @@ func NewEventStats() *EventStats {
 // Add takes the events of a successful request.
 func (s *EventStats) Add(o *backend.Outcome) {
 	var last stamp.Nanos
+	lastBundled := false
 	for i := range o.Events {
 		e := &o.Events[i]
 		if e.Kinds&backend.Output == 0 {
 			continue
 		}
 		s.outputs++
-		if e.Flags&stamp.Bundled != 0 {
+		lastBundled = e.Flags&stamp.Bundled != 0
+		if lastBundled {
 			s.bundled++
 		}
 		s.lag.add(e.ReadLag, 1)
@@ -46,6 +49,20 @@ func (s *EventStats) Add(o *backend.Outcome) {
 		}
 		last = e.At
 	}
+	if last != 0 {
+		s.ends++
+		if lastBundled {
+			s.endsBundled++
+		}
+	}
+}
+
+// InnerBundledShare is the share of output events that were read several at a
+// time, the last of each answer left out: servers send the finish reason and
+// the usage right behind it, so that it is bundled with these nearly always, by
+// microseconds.
+func (s *EventStats) InnerBundledShare() Value {
+	return ratio(Value(s.bundled-s.endsBundled), Value(s.outputs-s.ends))
 }
 
 func (s *EventStats) summaries() (itl, perToken, lag Stats) {

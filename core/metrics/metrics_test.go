@@ -337,6 +337,7 @@ func TestEventStatisticsSpreadGapsOverTokens(t *testing.T) {
 	near(t, "itl mean", a.AddedStats.ITL.Mean, 0.015)
 	near(t, "per token max", a.AddedStats.ITLPerToken.Max, 0.01)
 	near(t, "bundled share", a.BundledShare, 1/3.0)
+	near(t, "bundled, last ones left out", s.InnerBundledShare(), 0)
 }
 
 func TestUnitsConvertThereAndBack(t *testing.T) {
