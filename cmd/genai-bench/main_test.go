@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,10 +84,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"await":  await,
-			"status": status,
-			"folder": folder,
-			"absent": absent,
+			"await":     await,
+			"status":    status,
+			"folder":    folder,
+			"absent":    absent,
+			"awaitfile": awaitfile,
+			"gone":      gone,
+			"slay":      slay,
 		},
 	})
 }
@@ -145,6 +149,69 @@ func folder(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has %d entries, want one", args[0], len(entries))
 	}
 	ts.Setenv(args[1], filepath.Join(ts.MkAbs(args[0]), entries[0].Name()))
+}
+
+// awaitfile PARENT NAME LINES waits until the file NAME in the only folder in
+// PARENT has so many lines.
+func awaitfile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: awaitfile PARENT NAME LINES")
+	}
+	want, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*", args[1]))
+		ts.Check(err)
+		if len(found) == 1 {
+			if data, err := os.ReadFile(found[0]); err == nil && strings.Count(string(data), "\n") >= want {
+				return
+			}
+		}
+	}
+	ts.Fatalf("no %s of %d lines appeared in %s", args[1], want, args[0])
+}
+
+// processesOf lists the processes that run an executable.
+func processesOf(ts *testscript.TestScript, path string) (pids []int) {
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	ts.Check(err)
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && target == path {
+			pid, err := strconv.Atoi(strings.Split(link, "/")[2])
+			ts.Check(err)
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// slay EXECUTABLE waits until a process runs EXECUTABLE and kills it with
+// SIGKILL.
+func slay(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: slay EXECUTABLE")
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if pids := processesOf(ts, ts.MkAbs(args[0])); len(pids) > 0 {
+			ts.Check(syscall.Kill(pids[0], syscall.SIGKILL))
+			return
+		}
+	}
+	ts.Fatalf("%s does not run", args[0])
+}
+
+// gone EXECUTABLE fails where a process still runs EXECUTABLE after 2 s.
+func gone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gone EXECUTABLE")
+	}
+	var left []int
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if left = processesOf(ts, ts.MkAbs(args[0])); len(left) == 0 {
+			return
+		}
+	}
+	ts.Fatalf("%s still runs: %v", args[0], left)
 }
 
 // absent TEXT DIR fails where any file below DIR, or the last command's
