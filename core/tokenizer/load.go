@@ -184,12 +184,10 @@ func keepsStart(normalizers []normalizer, stages []stage) bool {
 		}
 	}
 	for _, s := range stages {
-		switch s := s.(type) {
+		switch s.(type) {
 		case tiler, *digitGroups, *runeRuns, prefixSpace, *metaspaceStage, *fixedLength:
-		case *runeSplit:
-			// Pieces that are left out are never the first.
+		case *runeSplit: // pieces that are left out are never the first
 		default:
-			_ = s
 			return false
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 )
 
@@ -78,9 +77,7 @@ func (s sideFiles) token(key, absent string) string {
 func (t *Tokenizer) addSideTokens(s sideFiles) error {
 	decoder := s.config.get("added_tokens_decoder")
 	if !decoder.isNull() {
-		ids := decoder.keys()
-		slices.SortFunc(ids, func(a, b string) int { return len(a)*1000 - len(b)*1000 + compareStrings(a, b) })
-		for _, key := range ids {
+		for _, key := range decoder.keys() {
 			id, err := strconv.ParseUint(key, 10, 32)
 			if err != nil {
 				decoder.fail("%q is not a token id", key)
@@ -99,16 +96,6 @@ func (t *Tokenizer) addSideTokens(s sideFiles) error {
 		}
 	}
 	return s.doc.err
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // addTokenAs adds a token under its own id, unless the vocabulary knows it by another.

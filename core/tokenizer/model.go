@@ -25,7 +25,7 @@ type wordWork struct {
 }
 
 func (w *wordWork) large() bool {
-	return cap(w.nodes) > maxKept/16 || cap(w.best) > maxKept/16 || cap(w.tokens) > maxKept/16
+	return max(cap(w.nodes), cap(w.best), cap(w.tokens), cap(w.symbols)) > maxKept
 }
 
 // appendWordIDs appends the ids of a word by way of the cache.

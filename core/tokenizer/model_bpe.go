@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -59,7 +60,7 @@ func (m *bpe) appendWord(work *wordWork, dst []wordToken, w string) []wordToken 
 			return append(dst, wordToken{id, 0, len(w)})
 		}
 	}
-	sym := work.symbols[:0]
+	sym := slices.Grow(work.symbols[:0], len(w))
 	if m.byteMode && m.prefix == "" && m.suffix == "" {
 		sym = m.byteSymbols(sym, w)
 	} else {

@@ -1,5 +1,7 @@
 package tokenizer
 
+import "slices"
+
 // maxShortWord is the number of symbols up to which scanning for the best pair beats a heap.
 const maxShortWord = 40
 
@@ -116,7 +118,7 @@ type mergeNode struct {
 
 // mergeLong merges with a heap of rank<<32 | position: n log n.
 func (t *mergeTable) mergeLong(work *wordWork, dst []wordToken, sym []symbol) []wordToken {
-	nodes, heap := work.nodes[:0], work.heap[:0]
+	nodes, heap := slices.Grow(work.nodes[:0], len(sym)), slices.Grow(work.heap[:0], len(sym))
 	for i, s := range sym {
 		n := mergeNode{symbol: s, prev: int32(i - 1), next: int32(i + 1)}
 		n.rank = noRank

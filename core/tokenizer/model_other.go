@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -168,9 +169,9 @@ func (m *unigram) appendWord(work *wordWork, dst []wordToken, w string) []wordTo
 		dst = m.appendWord(work, dst, w[:1<<30])
 		w = w[1<<30:]
 	}
-	best := work.best[:0]
-	for range len(w) + 1 {
-		best = append(best, bestPath{start: -1})
+	best := slices.Grow(work.best[:0], len(w)+1)[:len(w)+1]
+	for i := range best {
+		best[i] = bestPath{start: -1}
 	}
 	work.best = best
 	for at := 0; at < len(w); {

@@ -117,7 +117,8 @@ type level struct {
 	buf  []byte
 }
 
-// maxKept bounds the buffers that a state carries from call to call.
+// maxKept bounds the elements of each buffer that a state carries from call to call. The garbage
+// collector takes unused states all the same.
 const maxKept = 4 << 20
 
 func (t *Tokenizer) acquire() *state {

@@ -10,7 +10,6 @@ import (
 const (
 	cacheSets   = 1 << 14
 	cacheWays   = 4
-	cacheWords  = cacheSets * cacheWays
 	maxCacheKey = 128 // longer words are rare and are computed anew
 	inlineIDs   = 5
 )
