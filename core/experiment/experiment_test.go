@@ -263,6 +263,17 @@ func TestTheJournalSurvivesATornLine(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
+	written, err := os.ReadFile(f.File(experiment.JournalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	standard, err := json.Marshal(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(standard), strings.Split(string(written), "\n")[1]); diff != "" {
+		t.Errorf("a request's line (-encoding/json +written):\n%s", diff)
+	}
 	read := func() (entries []experiment.Entry, torn bool) {
 		torn, err := experiment.ReadJournal(f.File(experiment.JournalFile), func(e experiment.Entry) error { entries = append(entries, e); return nil })
 		if err != nil {

@@ -120,15 +120,15 @@ func (f *Folder) WriteRun(name string, a metrics.Aggregate, requests []metrics.R
 		out := bufio.NewWriterSize(w, 1<<16)
 		// bufio keeps the first error for Flush.
 		fmt.Fprintf(out, "{\n%s\"aggregated_metrics\": %s,\n%s\"individual_request_metrics\": [", indent, figures, indent)
-		for i := range requests {
-			line, err := json.Marshal(metrics.ConvertRequest(requests[i], metrics.InSeconds, unit))
-			if err != nil {
-				return err
-			}
+		line := []byte{}
+		for i, r := range requests {
+			line = line[:0]
 			if i > 0 {
-				_ = out.WriteByte(',')
+				line = append(line, ',')
 			}
-			fmt.Fprintf(out, "\n%s%s%s", indent, indent, line)
+			r = metrics.ConvertRequest(r, metrics.InSeconds, unit)
+			line = r.AppendJSON(append(line, "\n"+indent+indent...))
+			_, _ = out.Write(line)
 		}
 		fmt.Fprintf(out, "\n%s],\n%s\"_time_unit\": %q\n}\n", indent, indent, unit)
 		return out.Flush()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/genai-bench/genai-bench/core/metrics"
@@ -95,15 +96,24 @@ func PackEvents(sendStart stamp.Nanos, events []backend.Event) *Events {
 		tokens = tokens || e.Tokens != 0
 		flags = flags || e.Flags != 0
 	}
-	for _, e := range events {
+	if choice {
+		p.Choice = make([]int32, n)
+	}
+	if tokens {
+		p.Tokens = make([]uint32, n)
+	}
+	if flags {
+		p.Flags = make([]uint16, n)
+	}
+	for i, e := range events {
 		if choice {
-			p.Choice = append(p.Choice, e.Choice)
+			p.Choice[i] = e.Choice
 		}
 		if tokens {
-			p.Tokens = append(p.Tokens, e.Tokens)
+			p.Tokens[i] = e.Tokens
 		}
 		if flags {
-			p.Flags = append(p.Flags, uint16(e.Flags))
+			p.Flags[i] = uint16(e.Flags)
 		}
 	}
 	return p
@@ -152,15 +162,65 @@ func (f *Folder) OpenJournal() (*Journal, error) {
 
 // Write appends an entry.
 func (j *Journal) Write(e Entry) error {
-	line, err := json.Marshal(e)
+	line, err := e.appendJSON(j.buffer[:0])
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	j.buffer = append(append(j.buffer[:0], line...), '\n')
+	j.buffer = append(line, '\n')
 	if _, err := j.file.Write(j.buffer); err != nil {
 		return fmt.Errorf("journal %s: %w", j.file.Name(), pathReason(err))
 	}
 	return nil
+}
+
+// appendJSON writes an entry as encoding/json would, a request without its
+// cost.
+func (e *Entry) appendJSON(b []byte) ([]byte, error) {
+	r := e.Request
+	if r == nil {
+		line, err := json.Marshal(e)
+		return append(b, line...), err
+	}
+	b = r.Metrics.AppendJSON(append(b, `{"request":{"metrics":`...))
+	if r.Events != nil {
+		b = r.Events.appendJSON(append(b, `,"events":`...))
+	}
+	if len(r.Texts) > 0 {
+		texts, err := json.Marshal(r.Texts)
+		if err != nil {
+			return b, err
+		}
+		b = append(append(b, `,"texts":`...), texts...)
+	}
+	return append(b, "}}"...), nil
+}
+
+func (p *Events) appendJSON(b []byte) []byte {
+	b = appendArray(append(b, `{"at_delta_ns":`...), p.AtDelta)
+	b = appendArray(append(b, `,"kinds":`...), p.Kinds)
+	if p.Choice != nil {
+		b = appendArray(append(b, `,"choice":`...), p.Choice)
+	}
+	b = appendArray(append(b, `,"bytes":`...), p.Bytes)
+	if p.Tokens != nil {
+		b = appendArray(append(b, `,"tokens":`...), p.Tokens)
+	}
+	if p.Flags != nil {
+		b = appendArray(append(b, `,"flags":`...), p.Flags)
+	}
+	b = appendArray(append(b, `,"read_lag_us":`...), p.ReadLag)
+	return append(b, '}')
+}
+
+func appendArray[T int64 | int32 | uint32 | uint16](b []byte, numbers []T) []byte {
+	b = append(b, '[')
+	for i, n := range numbers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return append(b, ']')
 }
 
 // Close closes the journal.

@@ -399,6 +399,50 @@ func TestEveryLatencyIsConverted(t *testing.T) {
 	check(t, reflect.ValueOf(a.AddedStats), reflect.ValueOf(b.AddedStats), maximum)
 }
 
+// TestRequestsAreWrittenAsEncodingJSONWould holds AppendJSON against the
+// standard library, with every field set and with none.
+func TestRequestsAreWrittenAsEncodingJSONWould(t *testing.T) {
+	type plain metrics.Request // has no methods
+	var zero, full metrics.Request
+	code, text := 429, "say \"no\",\n\u2028 <é> \\ \x00"
+	for i := range reflect.TypeFor[metrics.Request]().NumField() {
+		switch f := reflect.ValueOf(&full).Elem().Field(i); f.Kind() {
+		case reflect.Float64:
+			f.SetFloat([]float64{0.1, 1e-9, -3, 1e22, math.NaN()}[i%5])
+		case reflect.String:
+			f.SetString([]string{"ok", text, "a<b"}[i%3])
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Int, reflect.Int32, reflect.Int64:
+			f.SetInt(int64(-i))
+		case reflect.Uint64:
+			f.SetUint(math.MaxUint64)
+		case reflect.Pointer:
+			f.Set(map[bool]reflect.Value{true: reflect.ValueOf(&code), false: reflect.ValueOf(&text)}[f.Type() == reflect.TypeOf(&code)])
+		default:
+			t.Fatalf("field %d is of kind %v", i, f.Kind())
+		}
+	}
+	for name, r := range map[string]metrics.Request{"zero": zero, "full": full, "derived": done(0, 0, 500, 5)} {
+		want, err := json.Marshal(plain(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(r.AppendJSON(nil))); diff != "" {
+			t.Errorf("%s (-encoding/json +AppendJSON):\n%s", name, diff)
+		}
+	}
+}
+
+func BenchmarkAppendJSON(b *testing.B) {
+	r := done(0, 0, 500, 5)
+	var buffer []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer = r.AppendJSON(buffer[:0])
+	}
+}
+
 func BenchmarkDerive(b *testing.B) {
 	var texts []stamp.Nanos
 	for i := range 100 {

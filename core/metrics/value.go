@@ -18,17 +18,7 @@ func None() Value { return Value(math.NaN()) }
 func (v Value) Exists() bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
 
 // MarshalJSON writes a number, or null.
-func (v Value) MarshalJSON() ([]byte, error) {
-	if !v.Exists() {
-		return []byte("null"), nil
-	}
-	f := float64(v)
-	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		format = 'e' // as encoding/json does for float64
-	}
-	return strconv.AppendFloat(nil, f, format, -1, 64), nil
-}
+func (v Value) MarshalJSON() ([]byte, error) { return appendNumber(nil, float64(v)), nil }
 
 // UnmarshalJSON reads a number, or null.
 func (v *Value) UnmarshalJSON(data []byte) error {

@@ -263,3 +263,17 @@ func TestSeveralExperimentsHaveTheirOwnSeries(t *testing.T) {
 		t.Errorf("groups %+v", groups)
 	}
 }
+
+func BenchmarkWrite(b *testing.B) {
+	e, err := experiment.Load(filepath.Join("..", "..", "metrics", "testdata", "chat"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	folder := b.TempDir()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := plot.Write(folder, e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
