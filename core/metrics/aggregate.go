@@ -149,7 +149,9 @@ func Compute(run Run, requests []Request, events *EventStats) Aggregate {
 // their sending: that order does not depend on how fast they were answered.
 func cut(requests []Request, warmup, cooldown float64) (inside []Request, warm, cool int) {
 	n := len(requests)
-	warm, cool = int(float64(n)*warmup), int(float64(n)*cooldown)
+	share := func(ratio float64) int { return int(float64(n) * min(max(ratio, 0), 1)) }
+	warm = share(warmup)
+	cool = min(share(cooldown), n-warm)
 	return requests[warm : n-cool], warm, cool
 }
 

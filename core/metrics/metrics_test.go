@@ -124,6 +124,38 @@ func TestPercentilesAreNumpys(t *testing.T) {
 	}
 }
 
+// TestThePythonToolsOwnVectors are those of its tests.
+func TestThePythonToolsOwnVectors(t *testing.T) {
+	request := func(input, output, ttft, tpot, e2e metrics.Value) metrics.Request {
+		return metrics.Request{InputTokens: input, OutputTokens: output, TotalTokens: input + output, TTFT: ttft, TPOT: tpot, E2ELatency: e2e}
+	}
+	code := 500
+	a := metrics.PythonTool([]metrics.Request{
+		request(2, 10, 0.1, 0.2, 1.0), request(3, 11, 0.2, 0.3, 1.5), {ErrorCode: &code},
+	}, 1500*time.Millisecond, 0, 0)
+	near(t, "ttft", a.Stats.TTFT.Mean, 0.15)
+	near(t, "tpot", a.Stats.TPOT.Mean, 0.25)
+	near(t, "e2e", a.Stats.E2ELatency.Mean, 1.25)
+	near(t, "input throughput", a.MeanInputThroughput, 10.0/3)
+	near(t, "output throughput", a.MeanOutputThroughput, 14)
+	near(t, "total throughput", a.MeanTotalThroughput, 52.0/3)
+	near(t, "requests per second", a.RequestsPerSecond, 4.0/3)
+	if a.NumCompletedRequests != 2 || a.NumRequests != 3 {
+		t.Errorf("%d completed of %d", a.NumCompletedRequests, a.NumRequests)
+	}
+
+	var ten []metrics.Request
+	for i := range 10 {
+		ten = append(ten, request(1, 2, metrics.Value(i), 1, 1))
+	}
+	cut := metrics.PythonTool(ten, time.Second, 0.1, 0.1)
+	near(t, "the first is out", cut.Stats.TTFT.Min, 1)
+	near(t, "the last is out", cut.Stats.TTFT.Max, 8)
+	if cut.NumRequests != 10 {
+		t.Errorf("%d requests", cut.NumRequests)
+	}
+}
+
 const start = stamp.Nanos(1_000_000_000_000)
 
 func at(ms float64) stamp.Nanos { return start.Add(time.Duration(ms * float64(time.Millisecond))) }
@@ -314,6 +346,14 @@ func TestThroughputIsOverTheHonestWindow(t *testing.T) {
 		want := []metrics.Phase{metrics.PhaseWarmup, "", "", metrics.PhaseAfterLimit, "", metrics.PhaseCooldown}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("phases (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("nothing is left between warm-up and cool-down", func(t *testing.T) {
+		for _, ratios := range [][2]float64{{0.7, 0.7}, {1, 0}, {2, -1}, {0.5, 0.5}} {
+			a := metrics.Compute(metrics.Run{Start: at(0), End: at(4000), WarmupRatio: ratios[0], CooldownRatio: ratios[1]}, requests(), nil)
+			if a.RequestsPerSecond != 0 || a.Stats.TTFT.P50.Exists() || a.NumCompletedRequests != 4 || a.Window.WarmedUp+a.Window.CooledDown != 6 {
+				t.Errorf("%v: %+v", ratios, a.Window)
+			}
 		}
 	})
 	t.Run("every request failed", func(t *testing.T) {

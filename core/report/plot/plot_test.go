@@ -238,8 +238,24 @@ func TestWriteLeavesThePythonToolsFiles(t *testing.T) {
 	if _, err := plot.Write(filepath.Join(folder, "absent"), e); err == nil || strings.Count(err.Error(), "absent") != 1 || strings.Contains(err.Error(), ".plot") {
 		t.Errorf("into a folder that is not there: %v", err)
 	}
-	if got := plot.InterimFileName("N(480,240)/(300,150)"); got != "interim_N480_240_300_150_output_speed_vs_throughput.png" {
-		t.Errorf("interim: %s", got)
+}
+
+func TestTheInterimPlotOfAScenario(t *testing.T) {
+	folder := t.TempDir()
+	e := python(t, "chat")
+	path, err := plot.WriteInterim(folder, e, "N(120,30)/(40,10)")
+	if err != nil || filepath.Base(path) != "interim_N120_30_40_10_output_speed_vs_throughput.png" {
+		t.Fatalf("%s, %v", path, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := png.DecodeConfig(bytes.NewReader(data)); err != nil || c.Width != 1000 || c.Height != 600 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if path, err := plot.WriteInterim(folder, e, "D(1,1)"); path != "" || err != nil {
+		t.Errorf("of a scenario without runs: %q, %v", path, err)
 	}
 }
 

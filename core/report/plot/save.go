@@ -55,6 +55,23 @@ func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	return append([]string{path}, paths[:min(1, len(paths))]...), err
 }
 
+// WriteInterim draws what is known of a scenario while the benchmark goes on
+// with the next: the Python tool's interim plot. The path is "" where there is
+// nothing to draw.
+func WriteInterim(folder string, e *experiment.Loaded, scenario string) (string, error) {
+	unit := e.Metadata.MetricsTimeUnit
+	groups := slices.DeleteFunc(ByScenario(unit, e), func(g Group) bool { return g.Runs[0].Figures.Scenario != scenario })
+	f, _, err := Compose(Interim(scenario), groups, unit)
+	if err != nil {
+		return "", err
+	}
+	if len(f.Subplots[0].Lines) == 0 {
+		return "", nil
+	}
+	path := filepath.Join(folder, InterimFileName(scenario))
+	return path, SaveAs(path, f)
+}
+
 // Save draws the figure into folder, under prefix, and each of its subplots
 // that show something. It returns the paths in the order of the subplots, the
 // combined figure's first.
