@@ -4,7 +4,8 @@
 //	experiment_metadata.json
 //	<scenario>_<task>_<iteration type>_<level>_time_<seconds>s.json   one per run
 //	journal.jsonl          every request as it ended, with its events
-//	genai-bench.log        core's log and the plugins'
+//	genai_bench.log        core's log and the plugins'
+//	overview.png, traffic_scenario_….png   charts (core/report/plot)
 //
 // The folder is flat: the Python tool's loader sees nothing in one that has
 // subfolders. What is new is an added key. Nothing in it is secret.

@@ -85,7 +85,7 @@ func TestFilesAreThoseThatThePythonToolReads(t *testing.T) {
 	if err := f.WriteRun(name, a, requests, metrics.InMilliseconds); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.WriteMetadata(experiment.Metadata{TrafficScenario: []string{"N(480,240)/(300,150)"}, MetricsTimeUnit: "ms",
+	if err := f.WriteMetadata(experiment.Metadata{Task: "text-to-text", TrafficScenario: []string{"N(480,240)/(300,150)"}, MetricsTimeUnit: "ms",
 		AuthConfig: json.RawMessage(`{}`), AdditionalRequestParams: json.RawMessage(`{}`)}); err != nil {
 		t.Fatal(err)
 	}

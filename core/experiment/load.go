@@ -59,6 +59,9 @@ func Load(path string) (*Loaded, error) {
 	if !l.Metadata.MetricsTimeUnit.Known() {
 		return nil, fmt.Errorf("%s: metrics_time_unit is %q (s and ms are known)", filepath.Join(path, MetadataFile), l.Metadata.MetricsTimeUnit)
 	}
+	if l.Metadata.Task == "" {
+		l.Problems = append(l.Problems, MetadataFile+" names no task; it is taken for one without tokens")
+	}
 	files, err := os.ReadDir(path) // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, pathReason(err))
