@@ -26,6 +26,7 @@ demo: build ## a real benchmark against the built-in simulator, under a minute
 test: build ## all tests of all modules, with the race detector
 	@go vet $(addsuffix /...,$(MODULES))
 	@go test -race $(addsuffix /...,$(MODULES))
+	@go test ./core/tokenizer # once more: allocations and growth of time mean nothing under the detector
 
 .PHONY: test-isolated
 test-isolated: ## build and vet each module alone, as a vendor would

@@ -16,7 +16,6 @@ type wordToken struct {
 // wordWork holds the buffers of a model.
 type wordWork struct {
 	tokens  []wordToken
-	ids     []uint32
 	symbols []symbol
 	nodes   []mergeNode
 	heap    []uint64

@@ -26,9 +26,6 @@ type bpe struct {
 	prefix       string      // continuing_subword_prefix
 	suffix       string      // end_of_word_suffix
 
-	// neighbours, where not nil, tells which characters stand side by side inside a token: a
-	// word may be cut anywhere else. See cutter.go.
-	neighbours *neighbourSet
 }
 
 // finish fills in the tables that follow from the vocabulary.
@@ -99,7 +96,7 @@ func (m *bpe) charSymbols(work *wordWork, sym []symbol, w string) []symbol {
 	for i := 0; i < len(w); {
 		n := 1
 		var id uint32
-		piece := w[i : i+1]
+		var piece string
 		if m.byteMode {
 			piece = string(byteToRune[w[i]])
 		} else {

@@ -31,7 +31,7 @@ func parseTiktoken(data []byte, name, pattern string) (*Tokenizer, error) {
 		raw = append(raw[:0], make([]byte, base64.StdEncoding.DecodedLen(len(token)))...)
 		n, err := base64.StdEncoding.Decode(raw, token)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: the token: %v", line, err)
+			return nil, fmt.Errorf("line %d: the token: %w", line, err)
 		}
 		id, err := strconv.ParseUint(view(rank), 10, 32)
 		if err != nil {
@@ -45,7 +45,7 @@ func parseTiktoken(data []byte, name, pattern string) (*Tokenizer, error) {
 			return nil, fmt.Errorf("line %d: the token %q stands there twice", line, raw[:n])
 		}
 		if err := v.add(string(spelled), uint32(id)); err != nil {
-			return nil, fmt.Errorf("line %d: %v", line, err)
+			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 	}
 	if v.count == 0 {

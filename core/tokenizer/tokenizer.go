@@ -137,6 +137,3 @@ func (t *Tokenizer) release(st *state) {
 
 // view is the bytes as a string, without a copy; they must not change while it is in use.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// bytesOf is the string as bytes, without a copy; they must not be written.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -5,7 +5,9 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"sort"
 	"strings"
+	"unicode"
 
 	"github.com/golang/freetype/truetype"
 	chart "github.com/wcharczuk/go-chart/v2"
@@ -178,6 +180,22 @@ func (c *canvas) wrap(text string, width int, size float64, bold bool) []string 
 	return lines
 }
 
+// clip shortens text to a width, without characters that cannot be seen.
+func (c *canvas) clip(text string, width int, size float64) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return -1
+	}, text)
+	if c.width(text, size, false) <= width {
+		return text
+	}
+	runes := []rune(text)
+	fits := sort.Search(len(runes), func(n int) bool { return c.width(string(runes[:n+1])+"…", size, false) > width })
+	return string(runes[:fits]) + "…"
+}
+
 const (
 	keyMark   = 34 // of a legend's sample of line
 	keyGap    = 26 // between entries
@@ -189,6 +207,7 @@ func (c *canvas) legendRows(keys []Key, width int) [][]Key {
 	var rows [][]Key
 	used := width + 1
 	for _, k := range keys {
+		k.Label = c.clip(k.Label, width-keyMark-8, tickSize)
 		w := keyMark + 8 + c.width(k.Label, tickSize, false) + keyGap
 		if used+w-keyGap > width {
 			rows, used = append(rows, nil), 0

@@ -64,6 +64,34 @@ func firstMessage(requests []metrics.Request, of func(*metrics.Request) bool) st
 	return ""
 }
 
+// clocks says by which clocks requests were timed, and how many of the output
+// events have no exact time of their own.
+func (p *printer) clocks() string {
+	requests := map[string]int{}
+	bundled := metrics.None()
+	for i := range p.e.Runs {
+		a := &p.e.Runs[i].Figures
+		for clock, n := range a.Clocks {
+			requests[clock] += n
+		}
+		if a.BundledShare.Exists() && (!bundled.Exists() || a.BundledShare > bundled) {
+			bundled = a.BundledShare
+		}
+	}
+	var parts []string
+	for _, clock := range slices.Sorted(maps.Keys(requests)) {
+		parts = append(parts, fmt.Sprintf("%s (%d requests)", plain(clock), requests[clock]))
+	}
+	if parts == nil {
+		return "" // nothing was stamped: a share of no events says nothing
+	}
+	text := "Timed by: " + strings.Join(parts, ", ") + "."
+	if bundled.Exists() {
+		text += fmt.Sprintf(" Output events read several at a time: at most %.1f %% in a run.", 100*float64(bundled))
+	}
+	return p.wrap(text, "", "") + "\n"
+}
+
 // warnings lists each warning once, with the runs that it is about.
 func (p *printer) warnings() string {
 	var order []string
@@ -108,7 +136,8 @@ func (p *printer) list(heading string, items []string) string {
 	return b.String()
 }
 
-// wrap breaks text at spaces; a word that is longer than a line stays whole.
+// wrap breaks text at spaces, and a word that is longer than a line where the
+// line ends.
 func (p *printer) wrap(text, first, rest string) string {
 	var b strings.Builder
 	line, empty := first, true
@@ -120,7 +149,13 @@ func (p *printer) wrap(text, first, rest string) string {
 		if !empty {
 			line += " "
 		}
-		line, empty = line+word, false
+		for _, r := range word {
+			if !empty && p.width > 0 && displaywidth.String(line)+displaywidth.Rune(r) > p.width {
+				b.WriteString(line + "\n")
+				line = rest
+			}
+			line, empty = line+string(r), false
+		}
 	}
 	return b.String() + line + "\n"
 }

@@ -40,7 +40,7 @@ func Write(w io.Writer, e *experiment.Loaded, o Options) error {
 			break
 		}
 	}
-	text += p.caption(columns) + p.failures() + p.warnings()
+	text += p.caption(columns) + p.failures() + p.clocks() + p.warnings()
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
@@ -93,7 +93,7 @@ func (p *printer) byScenario(columns []column) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		all.WriteString(plain(s) + "\n" + tables)
+		all.WriteString(p.wrap(plain(s), "", "") + tables)
 	}
 	return all.String(), nil
 }
