@@ -134,7 +134,11 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		fix:     x.plan.Backend.Can(backend.CanFixOutputLength),
 		collect: newCollector(x.plan.Task, x.journal, x.display, x.counter(), settings.SaveTexts),
 	}
-	if err := x.journal.Write(experiment.Entry{Begin: &experiment.RunBegin{Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now()}}); err != nil {
+	begin := experiment.RunBegin{
+		Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now(),
+		WarmupRatio: settings.WarmupRatio, CooldownRatio: settings.CooldownRatio,
+	}
+	if err := x.journal.Write(experiment.Entry{Begin: &begin}); err != nil {
 		return figures, err
 	}
 	x.display.StartRun(s.Written+" "+l.String(), settings.MaxTimePerRun, settings.MaxRequestsPerRun)
