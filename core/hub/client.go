@@ -212,7 +212,7 @@ func (c *Client) head(ctx context.Context, t target) (metadata, error) {
 	}
 	if isRedirect(resp.StatusCode) {
 		if m.at, err = resp.Location(); err != nil {
-			return metadata{}, fmt.Errorf("%s: %w", t, err)
+			return metadata{}, failed(ErrDamaged, nil, "%s: %s redirects to nowhere", t, c.endpointText())
 		}
 	} else if own := h.Get("ETag"); strings.HasPrefix(own, `"`) {
 		m.validator = own

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Causes of errors, for errors.Is.
@@ -67,6 +69,10 @@ func (c *Client) refusal(t target, resp *http.Response) error {
 	code, status := resp.Header.Get("X-Error-Code"), resp.StatusCode
 	hub, page := c.endpointText(), c.endpointText()+t.repo.page()
 	hasToken := !c.token.IsZero()
+	if at := resp.Request.URL; !sameOrigin(at, c.endpoint) {
+		return failed(ErrUnreachable, errElsewhere, "%s: %s, where %s keeps it, answered %d %s (try again; a proxy or a firewall may be in the way)",
+			t, at.Host, hub, status, http.StatusText(status))
+	}
 	switch {
 	case code == "GatedRepo":
 		account := "set HF_TOKEN to a token of an account that has"
@@ -103,15 +109,25 @@ func (c *Client) refusal(t target, resp *http.Response) error {
 // serverWords is the hub's own message, without what could harm a terminal or
 // repeat the token.
 func (c *Client) serverWords(resp *http.Response) string {
-	text := resp.Header.Get("X-Error-Message")
-	if token := c.token.Reveal(); token != "" {
-		text = strings.ReplaceAll(text, token, "[redacted]")
-	}
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\uFFFD' }), " ")
+	text := c.redact(resp.Header.Get("X-Error-Message"))
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) }), " ")
 	if text == "" {
 		return ""
 	}
 	return ": " + shorten(text)
+}
+
+// errElsewhere: another host than the hub refused. Its addresses are signed,
+// and expire.
+var errElsewhere = errors.New("refused by another host")
+
+// redact takes the token out of words that come from elsewhere. net/http
+// repeats a damaged header line, and a server may send back what it was sent.
+func (c *Client) redact(text string) string {
+	if token := c.token.Reveal(); token != "" {
+		text = strings.ReplaceAll(text, token, "[redacted]")
+	}
+	return text
 }
 
 // unreachable words the failure that is left after all tries.
@@ -128,7 +144,8 @@ func (c *Client) unreachable(t target, host string, tries int, err error) error 
 	if tries > 1 {
 		times = fmt.Sprintf(", %d tries", tries)
 	}
-	return failed(ErrUnreachable, err, "%s: no use of %s%s: %s (%s)", t, host, times, plain(err), advice)
+	// The cause is left out: whoever prints it would print what was redacted.
+	return failed(ErrUnreachable, nil, "%s: no use of %s%s: %s (%s)", t, host, times, c.redact(plain(err)), advice)
 }
 
 // plain is an error's text without addresses, which may be signed and are long.

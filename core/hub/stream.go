@@ -116,6 +116,13 @@ func (s *stream) connect() error {
 		}
 	}
 	resp, err := s.c.fetch(s.ctx, s.t, http.MethodGet, s.m.at, header, nil)
+	if errors.Is(err, errElsewhere) && s.offset > 0 {
+		// The address may have expired since.
+		if now, headErr := s.c.head(s.ctx, s.t); headErr == nil && now.blob == s.m.blob {
+			s.m.at = now.at
+			resp, err = s.c.fetch(s.ctx, s.t, http.MethodGet, s.m.at, header, nil)
+		}
+	}
 	if errors.Is(err, errRange) {
 		return s.damaged("there is nothing after byte %d, where an earlier download ended", s.offset)
 	}
