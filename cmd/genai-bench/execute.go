@@ -23,8 +23,6 @@ import (
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/live"
 	"github.com/genai-bench/genai-bench/core/prompt"
-	"github.com/genai-bench/genai-bench/core/report/plot"
-	"github.com/genai-bench/genai-bench/core/report/table"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/workers"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -103,7 +101,7 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	stopNotes()
 	display.Close()
 	pool.Close()
-	reportErr := b.report(folder)
+	reportErr := b.report(folder.Path())
 	return b.verdict(result, runErr, reportErr)
 }
 
@@ -272,32 +270,6 @@ func (b *benchmarking) announce(plan *bench.Plan, opened backend.Opened, folder 
 		fmt.Fprintf(b.stderr, "arrivals are timed by the %s clock\n", opened.Clock)
 	}
 	fmt.Fprintf(b.stderr, "results go to %s\n", folder.Path())
-}
-
-// report prints the table and draws the charts of what is in the folder.
-func (b *benchmarking) report(folder *experiment.Folder) error {
-	loaded, err := experiment.Load(folder.Path())
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	for _, p := range loaded.Problems {
-		fmt.Fprintf(b.stderr, "warning: %s\n", p)
-	}
-	if len(loaded.Runs) == 0 {
-		fmt.Fprintf(b.stdout, "No run has results.\nExperiment folder: %s\n", folder.Path())
-		return nil
-	}
-	fmt.Fprintln(b.stdout)
-	tableErr := table.Write(b.stdout, loaded, table.Options{Width: b.width()})
-	pictures, plotErr := plot.Write(folder.Path(), loaded)
-	if len(pictures) > 0 {
-		fmt.Fprintf(b.stdout, "Chart: %s (%d charts in all)\n", pictures[0], len(pictures))
-	}
-	fmt.Fprintf(b.stdout, "Experiment folder: %s\n", folder.Path())
-	if err := errors.Join(tableErr, plotErr); err != nil {
-		return fmt.Errorf("report: %w (the results are saved)", err)
-	}
-	return nil
 }
 
 // wantsUI reads ENABLE_UI, as the Python tool does: anything but a yes is a no.
