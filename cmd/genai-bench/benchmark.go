@@ -5,9 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +18,6 @@ import (
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
-	"github.com/genai-bench/genai-bench/core/tokenizer"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
 
@@ -199,7 +195,7 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 	if plan == nil {
 		problems = append(problems, b.scenariosAlone()...)
 	}
-	tok, corpus, wrong := b.workload()
+	tok, corpus, wrong := b.workload(ctx)
 	problems = append(problems, wrong...)
 	if err := problems.Err(); err != nil {
 		return nil, nil, nil, err
@@ -325,7 +321,7 @@ func (b *benchmarking) label() {
 }
 
 // workload loads tokenizer and text.
-func (b *benchmarking) workload() (bench.Tokenizer, *prompt.Corpus, settings.Problems) {
+func (b *benchmarking) workload(ctx context.Context) (bench.Tokenizer, *prompt.Corpus, settings.Problems) {
 	var problems settings.Problems
 	s := b.core
 	texts, err := dataset.Load(s.DatasetPath)
@@ -334,7 +330,7 @@ func (b *benchmarking) workload() (bench.Tokenizer, *prompt.Corpus, settings.Pro
 	}
 	var tok bench.Tokenizer
 	if s.ModelTokenizer != "" {
-		t, err := b.loadTokenizer(s.ModelTokenizer)
+		t, err := b.loadTokenizer(ctx, s.ModelTokenizer)
 		if err != nil {
 			problems = append(problems, settings.Problem{Flag: "model-tokenizer", Message: err.Error()})
 		} else {
@@ -353,15 +349,6 @@ func (b *benchmarking) workload() (bench.Tokenizer, *prompt.Corpus, settings.Pro
 		problems = append(problems, settings.Problem{Flag: "dataset-path", Message: err.Error()})
 	}
 	return tok, corpus, problems
-}
-
-// loadTokenizer loads a tokenizer from a path.
-func (a *app) loadTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	t, err := tokenizer.Load(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: there is no such file or folder (give the folder of the model, or its tokenizer.json)", path)
-	}
-	return t, err
 }
 
 // randomSeed draws the seed of an experiment that was given none: another for

@@ -88,6 +88,7 @@ func TestScripts(t *testing.T) {
 			"status":    status,
 			"folder":    folder,
 			"absent":    absent,
+			"hub":       startHub,
 			"awaitfile": awaitfile,
 			"gone":      gone,
 			"slay":      slay,

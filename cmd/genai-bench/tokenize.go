@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -36,16 +37,16 @@ With --jsonl each line is one text and is answered with one line, in order:
   genai-bench tokenize --model-tokenizer ./model --count book.txt`,
 		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{"sift": "yes"},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.problems.Err(); err != nil {
 				return err
 			}
-			return a.tokenize(o, args)
+			return a.tokenize(cmd.Context(), o, args)
 		},
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
-	fs.StringVar(&o.tokenizer, "model-tokenizer", "", "tokenizer: a folder, or a file such as tokenizer.json")
+	fs.StringVar(&o.tokenizer, "model-tokenizer", "", "tokenizer: a folder, a file such as tokenizer.json, an OpenAI model, or a Hugging Face name")
 	fs.BoolVar(&o.count, "count", false, "print the number of tokens (the default)")
 	fs.BoolVar(&o.ids, "ids", false, "print the ids, a line in all")
 	fs.BoolVar(&o.tokens, "tokens", false, "print id and token, a line each")
@@ -55,9 +56,9 @@ With --jsonl each line is one text and is answered with one line, in order:
 	return cmd
 }
 
-func (a *app) tokenize(o tokenizeOptions, args []string) error {
+func (a *app) tokenize(ctx context.Context, o tokenizeOptions, args []string) error {
 	if o.tokenizer == "" {
-		return withCode(exitUsage, "--model-tokenizer is required: a folder or a tokenizer.json")
+		return withCode(exitUsage, "--model-tokenizer is required: a folder, a tokenizer.json, an OpenAI model or a Hugging Face name")
 	}
 	modes := 0
 	for _, on := range []bool{o.count, o.ids, o.tokens, o.decode, o.jsonl} {
@@ -68,7 +69,7 @@ func (a *app) tokenize(o tokenizeOptions, args []string) error {
 	if modes > 1 {
 		return withCode(exitUsage, "give one of --count, --ids, --tokens, --decode, --jsonl")
 	}
-	t, err := tokenizer.Load(o.tokenizer)
+	t, err := a.loadTokenizer(ctx, o.tokenizer)
 	if err != nil {
 		return withCode(exitUsage, "--model-tokenizer: %w", err)
 	}

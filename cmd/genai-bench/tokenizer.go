@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/genai-bench/genai-bench/core/hub"
+	"github.com/genai-bench/genai-bench/core/tokenizer"
+)
+
+// loadTokenizer loads what --model-tokenizer names: a file or a folder where
+// there is one, else an encoding or a model of OpenAI's, else a model of the
+// Hugging Face hub, from its cache or over the network.
+func (a *app) loadTokenizer(ctx context.Context, name string) (*tokenizer.Tokenizer, error) {
+	_, err := os.Stat(name)
+	if err == nil {
+		return tokenizer.Load(name)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", name, fileReason(err))
+	}
+	if t, err := tokenizer.OpenAI(name); err == nil {
+		return t, nil
+	}
+	if looksLikePath(name) {
+		return nil, fmt.Errorf("%s: there is no such file or folder (give the folder of the model, its tokenizer.json, or a Hugging Face name such as org/name)", name)
+	}
+	dir, err := a.hubTokenizer(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no file or folder here, and the Hugging Face hub gives none: %w", name, err)
+	}
+	return tokenizer.Load(dir)
+}
+
+// looksLikePath tells what cannot be a name on the hub.
+func looksLikePath(name string) bool {
+	if !hub.ValidName(name) || filepath.IsAbs(name) {
+		return true
+	}
+	for _, end := range []string{".json", ".model", ".txt", ".tiktoken"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) hubTokenizer(ctx context.Context, name string) (dir string, err error) {
+	client, err := hub.New(hub.FromEnv(a.getenv, a.home))
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	line := downloadLine{out: a.stderr, terminal: a.stderrTerminal, name: name, start: time.Now()}
+	defer line.end()
+	return client.TokenizerFolder(ctx, name, "", line.progress)
+}
+
+// downloadLine is a line about a download that takes longer than a second. On a
+// terminal it keeps up.
+type downloadLine struct {
+	out      io.Writer
+	terminal bool
+	name     string
+	start    time.Time
+	shown    time.Time
+}
+
+func (l *downloadLine) progress(file string, done, total int64) {
+	now := time.Now()
+	if now.Sub(l.start) < time.Second || !l.shown.IsZero() && (!l.terminal || now.Sub(l.shown) < 200*time.Millisecond) {
+		return
+	}
+	l.shown = now
+	size := fmt.Sprintf("%.1f MB", float64(done)/1e6)
+	if total >= 0 {
+		size = fmt.Sprintf("%.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
+	}
+	text := fmt.Sprintf("fetching the tokenizer of %s from the Hugging Face hub: %s, %s", l.name, file, size)
+	if l.terminal {
+		fmt.Fprintf(l.out, "\r\x1b[K%s", text)
+	} else {
+		fmt.Fprintln(l.out, text)
+	}
+}
+
+func (l *downloadLine) end() {
+	if l.terminal && !l.shown.IsZero() {
+		fmt.Fprintln(l.out)
+	}
+}
