@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -135,17 +136,17 @@ func (c *Client) unreachable(t target, host string, tries int, err error) error 
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: interrupted: %w", t, err)
 	}
-	advice := "check the network, HTTPS_PROXY and HF_ENDPOINT; what is in the cache works without: HF_HUB_OFFLINE=1"
+	advice := "check the network, HTTPS_PROXY and HF_ENDPOINT, or bring it into the cache " + c.cacheDir
 	var limited *tooMany
 	if errors.As(err, &limited) {
 		advice = "wait a while, or set HF_TOKEN for a higher limit"
 	}
 	times := ""
 	if tries > 1 {
-		times = fmt.Sprintf(", %d tries", tries)
+		times = fmt.Sprintf(" %d times", tries)
 	}
 	// The cause is left out: whoever prints it would print what was redacted.
-	return failed(ErrUnreachable, nil, "%s: no use of %s%s: %s (%s)", t, host, times, c.redact(plain(err)), advice)
+	return failed(ErrUnreachable, nil, "%s: %s failed%s: %s (%s)", t, host, times, c.redact(plain(err)), advice)
 }
 
 // plain is an error's text without addresses, which may be signed and are long.
@@ -160,6 +161,9 @@ func plain(err error) string {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host " + dns.Name
 	case errors.As(err, &op) && op.Op == "dial":
+		if call := (*os.SyscallError)(nil); errors.As(op.Err, &call) {
+			return call.Err.Error()
+		}
 		return op.Err.Error()
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
