@@ -1,0 +1,86 @@
+package chattemplate
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+)
+
+// transforms are the methods of str that take nothing and make a str.
+var transforms = map[string]func(string) string{
+	"upper":      upper,
+	"lower":      lower,
+	"title":      title,
+	"capitalize": capitalize,
+	"casefold":   func(s string) string { return cases.Fold().String(s) },
+	"swapcase":   swapCase,
+}
+
+func upper(s string) string {
+	if isASCII(s) {
+		return strings.ToUpper(s)
+	}
+	return cases.Upper(language.Und).String(s)
+}
+
+func lower(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return cases.Lower(language.Und).String(s)
+}
+
+// titleRune is the title case of one character, which can be several: ß is Ss.
+func titleRune(r rune) string {
+	if r < 0x80 {
+		return string(unicode.ToUpper(r))
+	}
+	return cases.Title(language.Und, cases.NoLower).String(string(r))
+}
+
+func title(s string) string {
+	var b strings.Builder
+	inWord := false
+	for _, r := range s {
+		hasCase := unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r)
+		switch {
+		case !hasCase:
+			b.WriteRune(r)
+		case inWord:
+			b.WriteString(lower(string(r)))
+		default:
+			b.WriteString(titleRune(r))
+		}
+		inWord = hasCase
+	}
+	return b.String()
+}
+
+func capitalize(s string) string {
+	for i, r := range s {
+		if i > 0 {
+			return titleRune([]rune(s[:i])[0]) + lower(s[i:])
+		}
+		if len(string(r)) == len(s) {
+			return titleRune(r)
+		}
+	}
+	return s
+}
+
+func swapCase(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsUpper(r):
+			b.WriteString(lower(string(r)))
+		case unicode.IsLower(r):
+			b.WriteString(upper(string(r)))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
