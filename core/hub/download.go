@@ -187,7 +187,7 @@ func (c *Client) fill(ctx context.Context, t target, m metadata, draft string, p
 	}
 	resumed = offset > 0
 	s := c.newStream(ctx, t, m, offset, sum)
-	defer s.Close()
+	defer s.disconnect()
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
@@ -204,7 +204,7 @@ func (c *Client) fill(ctx context.Context, t target, m metadata, draft string, p
 		if n > 0 {
 			progress(t.file, offset, s.m.size)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -189,7 +189,7 @@ func (c *Client) once(ctx context.Context, method string, u *url.URL, header htt
 
 // causeOf says why a request was cancelled, if it was.
 func causeOf(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil && err != io.EOF {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, io.EOF) {
 		return cause
 	}
 	return err

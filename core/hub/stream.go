@@ -76,7 +76,7 @@ func (s *stream) read(p []byte) (int, error) {
 		switch {
 		case err == nil:
 			return n, nil
-		case err == io.EOF && (s.m.size < 0 || s.offset == s.m.size):
+		case errors.Is(err, io.EOF) && (s.m.size < 0 || s.offset == s.m.size):
 			if n > 0 {
 				s.m.size = s.offset
 				s.disconnect()
@@ -85,7 +85,7 @@ func (s *stream) read(p []byte) (int, error) {
 			return 0, s.verify()
 		}
 		s.disconnect()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		if s.ctx.Err() != nil {
