@@ -35,7 +35,7 @@ test-isolated: ## build and vet each module alone, as a vendor would
 .PHONY: lint
 lint: ## linters and the import directions
 	@lint=$$(GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/lint/go.mod -n golangci-lint); \
-	for dir in $(MODULES); do (cd $$dir && $$lint run --config $(CURDIR)/.golangci.yml ./...); done
+	bad=0; for dir in $(MODULES); do (cd $$dir && $$lint run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
 
 .PHONY: fmt
 fmt: ## gofmt every file
