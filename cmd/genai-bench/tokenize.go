@@ -21,6 +21,7 @@ type tokenizeOptions struct {
 	tokenizer                         string
 	count, ids, tokens, decode, jsonl bool
 	special                           bool
+	template, now                     string
 }
 
 func (a *app) tokenizeCommand() *cobra.Command {
@@ -32,7 +33,11 @@ func (a *app) tokenizeCommand() *cobra.Command {
 
 With --jsonl each line is one text and is answered with one line, in order:
   in   {"id": …, "text": …} or {"id": …, "raw_b64": …}
-  out  {"id": …, "ids": […], "ids_special": […], "decoded": …, "decoded_skip_special": …}`,
+  out  {"id": …, "ids": […], "ids_special": […], "decoded": …, "decoded_skip_special": …}
+
+--chat-template renders a template by itself, with --jsonl
+  in   {"id": …, "context": {…}}
+  out  {"id": …, "text": …} or {"id": …, "error": …}`,
 		Example: `  echo -n "Hello, world" | genai-bench tokenize --model-tokenizer ./tokenizer.json --ids
   genai-bench tokenize --model-tokenizer ./model --count book.txt`,
 		Args:        cobra.MaximumNArgs(1),
@@ -52,12 +57,14 @@ With --jsonl each line is one text and is answered with one line, in order:
 	fs.BoolVar(&o.tokens, "tokens", false, "print id and token, a line each")
 	fs.BoolVar(&o.decode, "decode", false, "read ids, separated by blanks or commas, and print their text")
 	fs.BoolVar(&o.jsonl, "jsonl", false, "a line of JSON in, a line of JSON out")
+	fs.StringVar(&o.template, "chat-template", "", "render this Jinja template alone, for the context that the input holds as JSON; no tokenizer is needed")
+	fs.StringVar(&o.now, "now", "", "moment that templates take for the present, as 2026-01-31; default is the real one")
 	fs.BoolVar(&o.special, "special", false, "with the special tokens that the model's own tokenizer adds; with --decode: keep them out of the text")
 	return cmd
 }
 
 func (a *app) tokenize(ctx context.Context, o tokenizeOptions, args []string) error {
-	if o.tokenizer == "" {
+	if o.tokenizer == "" && o.template == "" {
 		return withCode(exitUsage, "--model-tokenizer is required: a folder, a tokenizer.json, an OpenAI model or a Hugging Face name")
 	}
 	modes := 0
@@ -69,10 +76,6 @@ func (a *app) tokenize(ctx context.Context, o tokenizeOptions, args []string) er
 	if modes > 1 {
 		return withCode(exitUsage, "give one of --count, --ids, --tokens, --decode, --jsonl")
 	}
-	t, err := a.loadTokenizer(ctx, o.tokenizer)
-	if err != nil {
-		return withCode(exitUsage, "--model-tokenizer: %w", err)
-	}
 	in := a.stdin
 	if len(args) == 1 && args[0] != "-" {
 		f, err := os.Open(args[0])
@@ -83,12 +86,26 @@ func (a *app) tokenize(ctx context.Context, o tokenizeOptions, args []string) er
 		in = f
 	}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	if o.jsonl {
-		err = tokenizeLines(t, in, out)
-	} else {
-		err = tokenizeWhole(t, o, in, out)
-	}
+	err := a.tokenizeInput(ctx, o, in, out)
 	return errors.Join(err, out.Flush())
+}
+
+func (a *app) tokenizeInput(ctx context.Context, o tokenizeOptions, in io.Reader, out *bufio.Writer) error {
+	if o.template != "" {
+		now, err := parseNow(o.now)
+		if err != nil {
+			return err
+		}
+		return a.renderTemplate(o.template, o.jsonl, now, in, out)
+	}
+	t, err := a.loadTokenizer(ctx, o.tokenizer)
+	if err != nil {
+		return withCode(exitUsage, "--model-tokenizer: %w", err)
+	}
+	if o.jsonl {
+		return tokenizeLines(t, in, out)
+	}
+	return tokenizeWhole(t, o, in, out)
 }
 
 // tokenizeWhole takes the input as one text (or list of ids).

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/genai-bench/genai-bench/core/chattemplate"
+)
+
+// renderTemplate renders a template alone, for the contexts of the input: one,
+// or with jsonl one a line.
+func (a *app) renderTemplate(path string, jsonl bool, now time.Time, in io.Reader, out *bufio.Writer) error {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return withCode(exitUsage, "--chat-template %s: %w", path, fileReason(err))
+	}
+	template, err := chattemplate.Parse(string(source))
+	if !jsonl {
+		if err != nil {
+			return withCode(exitUsage, "--chat-template %s: %w", path, err)
+		}
+		data, err := io.ReadAll(in)
+		if err != nil {
+			return fmt.Errorf("reading the context: %w", fileReason(err))
+		}
+		text, err := renderOne(template, data, now)
+		if err != nil {
+			return withCode(exitUsage, "--chat-template %s: %w", path, err)
+		}
+		_, err = out.WriteString(text)
+		return err
+	}
+	return renderLines(template, err, now, in, out)
+}
+
+func renderOne(template *chattemplate.Template, context []byte, now time.Time) (string, error) {
+	ctx, err := chattemplate.DecodeContext(context)
+	if err != nil {
+		return "", err
+	}
+	return template.RenderAt(ctx, now)
+}
+
+// parseNow reads what --now says: a date, a moment, or nothing for the present.
+func parseNow(text string) (time.Time, error) {
+	if text == "" {
+		return time.Now(), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, withCode(exitUsage, "--now %q: write a date as 2026-01-31, or a moment as 2026-01-31T12:00:00Z", text)
+}
+
+// renderedLine answers a line of contexts: the text, or why there is none.
+type renderedLine struct {
+	ID    json.RawMessage `json:"id"`
+	Text  *string         `json:"text,omitempty"`
+	Error string          `json:"error,omitempty"`
+}
+
+// renderLines answers a line with a line, as they come. A template that does
+// not parse answers every line with its error.
+func renderLines(template *chattemplate.Template, broken error, now time.Time, in io.Reader, out *bufio.Writer) error {
+	lines := bufio.NewReaderSize(in, 1<<20)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	for n := 1; ; n++ {
+		line, err := lines.ReadBytes('\n')
+		if len(strings.TrimSpace(string(line))) > 0 {
+			var question struct {
+				ID      json.RawMessage `json:"id"`
+				Context json.RawMessage `json:"context"`
+			}
+			if err := json.Unmarshal(line, &question); err != nil {
+				return withCode(exitUsage, `line %d: not the JSON that --jsonl wants, {"id": …, "context": {…}}: %w`, n, err)
+			}
+			answer := renderedLine{ID: question.ID}
+			text, renderErr := "", broken
+			if broken == nil {
+				text, renderErr = renderOne(template, question.Context, now)
+			}
+			if renderErr != nil {
+				answer.Error = renderErr.Error()
+			} else {
+				answer.Text = &text
+			}
+			if err := encoder.Encode(answer); err != nil {
+				return err
+			}
+			if lines.Buffered() == 0 { // whoever talks over a pipe waits for the answer
+				if err := out.Flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading line %d: %w", n, fileReason(err))
+		}
+	}
+}
