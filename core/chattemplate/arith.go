@@ -12,7 +12,7 @@ import (
 // binary is Python's arithmetic: + - * / // % **.
 func (s *state) binary(op string, a, b value) (value, error) {
 	for _, v := range []value{a, b} {
-		if u, ok := v.(*undefined); ok {
+		if u, ok := v.(*undefined); ok && !(op == "%" && isText(a)) {
 			return nil, u.err()
 		}
 	}
@@ -92,6 +92,11 @@ func (s *state) add(a, b value) (value, error) {
 	return nil, unsupported("+", a, b)
 }
 
+func isText(v value) bool {
+	_, ok := text(v)
+	return ok
+}
+
 func isList(v value) bool {
 	_, ok := v.(*List)
 	return ok
@@ -157,6 +162,11 @@ func (s *state) arithmetic(op string, a, b value) (value, error) {
 	_, fa := a.(float64)
 	_, fb := b.(float64)
 	if fa || fb {
+		for _, v := range []value{a, b} {
+			if x, ok := v.(*big.Int); ok && math.IsInf(toFloat(x), 0) {
+				return nil, errors.New("an integer is too large for a float")
+			}
+		}
 		return floatArithmetic(op, toFloat(a), toFloat(b))
 	}
 	x, xOK := integer(a)

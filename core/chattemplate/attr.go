@@ -102,11 +102,11 @@ func macroAttribute(m *macroOf, name string) (value, bool, error) {
 		}
 		return m.def.name, true, nil
 	case "arguments":
-		l := &List{}
+		t := &tuple{}
 		for _, p := range m.def.params {
-			l.items = append(l.items, p)
+			t.items = append(t.items, p)
 		}
-		return l, true, nil
+		return t, true, nil
 	case "catch_kwargs":
 		return m.def.kwargs, true, nil
 	case "catch_varargs":

@@ -3,6 +3,7 @@ package chattemplate
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
@@ -40,28 +41,37 @@ func titleRune(r rune) string {
 	return cases.Title(language.Und, cases.NoLower).String(string(r))
 }
 
+func isCased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
+
+// lowerRest lowers what follows a letter: there a last sigma has a form of its own.
+func lowerRest(s string) string { return lower("a" + s)[1:] }
+
 func title(s string) string {
 	var b strings.Builder
-	inWord := false
-	for _, r := range s {
-		hasCase := unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r)
-		switch {
-		case !hasCase:
-			b.WriteRune(r)
-		case inWord:
-			b.WriteString(lower(string(r)))
-		default:
-			b.WriteString(titleRune(r))
+	for s != "" {
+		start := strings.IndexFunc(s, isCased)
+		if start < 0 {
+			break
 		}
-		inWord = hasCase
+		b.WriteString(s[:start])
+		s = s[start:]
+		end := strings.IndexFunc(s, func(r rune) bool { return !isCased(r) })
+		if end < 0 {
+			end = len(s)
+		}
+		r, n := utf8.DecodeRuneInString(s)
+		b.WriteString(titleRune(r))
+		b.WriteString(lowerRest(s[n:end]))
+		s = s[end:]
 	}
+	b.WriteString(s)
 	return b.String()
 }
 
 func capitalize(s string) string {
 	for i, r := range s {
 		if i > 0 {
-			return titleRune([]rune(s[:i])[0]) + lower(s[i:])
+			return titleRune([]rune(s[:i])[0]) + lowerRest(s[i:])
 		}
 		if len(string(r)) == len(s) {
 			return titleRune(r)

@@ -127,7 +127,7 @@ func titleFilter(s string) string {
 func stripTags(t string) value {
 	t = dropBetween(t, "<!--", "-->")
 	t = dropBetween(t, "<", ">")
-	return markup(unescapeHTML(strings.Join(splitSpace(t, -1, false), " ")))
+	return unescapeHTML(strings.Join(splitSpace(t, -1, false), " "))
 }
 
 func dropBetween(t, start, end string) string {

@@ -28,6 +28,8 @@ func globalFunction(name string) *function {
 		return joinerFunction
 	case "lipsum":
 		return lipsumFunction
+	case "self":
+		return selfFunction
 	case "raise_exception":
 		return raiseFunction
 	case "strftime_now":
@@ -43,6 +45,7 @@ var (
 	cyclerFunction    = &function{"cycler", makeCycler}
 	joinerFunction    = &function{"joiner", makeJoiner}
 	lipsumFunction    = &function{"lipsum", refuseLipsum}
+	selfFunction      = &function{"self", refuseSelf}
 	raiseFunction     = &function{"raise_exception", raise}
 	strftimeFunction  = &function{"strftime_now", strftimeNow}
 )
@@ -207,6 +210,10 @@ func (j *joinerOf) call(_ *state, a *callArgs) (value, error) {
 
 func refuseLipsum(*state, *callArgs) (value, error) {
 	return nil, errors.New("lipsum() is refused: its text is random")
+}
+
+func refuseSelf(*state, *callArgs) (value, error) {
+	return nil, errors.New("self is refused: blocks are rendered where they stand only")
 }
 
 func raise(s *state, a *callArgs) (value, error) {

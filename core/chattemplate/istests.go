@@ -124,7 +124,7 @@ func typeTest(name string) func(v value) bool {
 	case "sequence":
 		return func(v value) bool {
 			switch v.(type) {
-			case string, markup, *List, *tuple, *Dict, rangeOf:
+			case string, markup, *List, *tuple, *Dict, rangeOf, *undefined:
 				return true
 			}
 			return false

@@ -222,7 +222,9 @@ func (s *state) formatValue(v value, t string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bad := func() error { return fmt.Errorf("unknown format code '%c' for object of type '%s'", sp.verb, typeName(v)) }
+	bad := func() error {
+		return fmt.Errorf("unknown format code '%c' for object of type '%s'", sp.verb, typeName(v))
+	}
 	alignDefault := func(c byte) {
 		if sp.align == 0 {
 			sp.align = c
