@@ -16,7 +16,8 @@ package chattemplate
 const (
 	maxSourceBytes   = 8 << 20  // template source
 	maxNesting       = 200      // nested expressions, statements, values
-	maxChain         = 1000     // operators, filters or subscripts in one chain
+	maxLinks         = 5000     // operators, filters, subscripts and calls in one tag
+	maxGenerators    = 1000     // generators that feed one another
 	maxCallDepth     = 150      // macros, recursive loops, callers within each other
 	maxSteps         = 20 << 20 // expressions evaluated, items visited, 64-byte pieces of text moved
 	maxTextBytes     = 64 << 20 // one string, and the output

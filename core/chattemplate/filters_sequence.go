@@ -81,7 +81,7 @@ func last(s *state, v value) (value, error) {
 func itemsFilter(_ *state, v value) (value, error) {
 	// As a generator, it checks its value once its first item is asked for.
 	var next nextFunc
-	return &iterator{"generator", func() (value, bool, error) {
+	return generator(v, func() (value, bool, error) {
 		if next == nil {
 			switch v := v.(type) {
 			case *Dict:
@@ -94,7 +94,7 @@ func itemsFilter(_ *state, v value) (value, error) {
 			}
 		}
 		return next()
-	}}, nil
+	})
 }
 
 func reverseFilter(s *state, v value) (value, error) {
@@ -116,7 +116,7 @@ func reverseFilter(s *state, v value) (value, error) {
 	case *iterator, *undefined, *loopOf:
 		return &List{items: items}, nil
 	}
-	return &iterator{"list_reverseiterator", overItems(items)}, nil
+	return &iterator{kind: "list_reverseiterator", next: overItems(items)}, nil
 }
 
 // attributePath is what "a.b.0" or an integer names within an item.
@@ -480,7 +480,7 @@ func joinFilter(s *state, v value, a *callArgs) (value, error) {
 // generate makes a generator: step is called for each item and tells whether to yield its result.
 func (s *state) generate(v value, step func(x value) (value, bool, error)) (value, error) {
 	var next nextFunc
-	return &iterator{"generator", func() (value, bool, error) {
+	return generator(v, func() (value, bool, error) {
 		if next == nil {
 			// Python's filters look at "if value" first, so that None yields nothing.
 			yes, err := truth(v)
@@ -510,7 +510,7 @@ func (s *state) generate(v value, step func(x value) (value, bool, error)) (valu
 				return y, true, nil
 			}
 		}
-	}}, nil
+	})
 }
 
 func mapFilter(s *state, v value, a *callArgs) (value, error) {
@@ -620,7 +620,7 @@ func unique(s *state, v value, a *callArgs) (value, error) {
 	}
 	seen := map[any]bool{}
 	next, _, err := s.iterate(v)
-	return &iterator{"generator", func() (value, bool, error) {
+	return generator(v, func() (value, bool, error) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -642,7 +642,7 @@ func unique(s *state, v value, a *callArgs) (value, error) {
 				return x, true, s.allocateItems(4)
 			}
 		}
-	}}, nil
+	})
 }
 
 func batch(s *state, v value, a *callArgs) (value, error) {
@@ -656,7 +656,7 @@ func batch(s *state, v value, a *callArgs) (value, error) {
 	}
 	next, _, err := s.iterate(v)
 	done := false
-	return &iterator{"generator", func() (value, bool, error) {
+	return generator(v, func() (value, bool, error) {
 		if err != nil || done {
 			return nil, false, err
 		}
@@ -690,7 +690,7 @@ func batch(s *state, v value, a *callArgs) (value, error) {
 			}
 		}
 		return l, true, nil
-	}}, nil
+	})
 }
 
 func sliceFilter(s *state, v value, a *callArgs) (value, error) {
@@ -704,7 +704,7 @@ func sliceFilter(s *state, v value, a *callArgs) (value, error) {
 	}
 	var items []value
 	i, offset := -1, 0
-	return &iterator{"generator", func() (value, bool, error) {
+	return generator(v, func() (value, bool, error) {
 		if i++; i == 0 {
 			if items, err = s.items(v); err != nil {
 				return nil, false, err
@@ -726,5 +726,5 @@ func sliceFilter(s *state, v value, a *callArgs) (value, error) {
 			part = append(part, args[1])
 		}
 		return &List{items: part}, true, s.allocateItems(len(part))
-	}}, nil
+	})
 }

@@ -9,6 +9,7 @@ type parser struct {
 	tokens []token
 	pos    int
 	depth  int
+	links  int  // of chains, within the present tag
 	loops  int  // loops around, within the present macro
 	soft   bool // inside if: an unknown filter is an error only when it is reached
 	blocks map[string]*blockStmt
@@ -105,9 +106,9 @@ func (p *parser) expression(withCond bool) (expr, error) {
 		return p.or()
 	}
 	x, err := p.or()
-	for n := 0; err == nil && p.skipName("if"); n++ {
-		if n > maxChain {
-			return nil, p.tooLong()
+	for err == nil && p.skipName("if") {
+		if err := p.link(); err != nil {
+			return nil, err
 		}
 		c := &condExpr{then: x}
 		soft := p.soft
@@ -121,15 +122,20 @@ func (p *parser) expression(withCond bool) (expr, error) {
 	return x, err
 }
 
-func (p *parser) tooLong() error {
-	return syntaxError(p.peek().line, "more than %d parts in one expression", maxChain)
+// link counts the parts of chains such as a + b + c: each makes the tree deeper, to the left, which
+// costs stack when the tree is evaluated.
+func (p *parser) link() error {
+	if p.links++; p.links > maxLinks {
+		return syntaxError(p.peek().line, "more than %d parts in one tag", maxLinks)
+	}
+	return nil
 }
 
 func (p *parser) or() (expr, error) {
 	x, err := p.and()
-	for n := 0; err == nil && p.skipName("or"); n++ {
-		if n > maxChain {
-			return nil, p.tooLong()
+	for err == nil && p.skipName("or") {
+		if err := p.link(); err != nil {
+			return nil, err
 		}
 		o := &orExpr{a: x}
 		o.b, err = p.and()
@@ -140,9 +146,9 @@ func (p *parser) or() (expr, error) {
 
 func (p *parser) and() (expr, error) {
 	x, err := p.not()
-	for n := 0; err == nil && p.skipName("and"); n++ {
-		if n > maxChain {
-			return nil, p.tooLong()
+	for err == nil && p.skipName("and") {
+		if err := p.link(); err != nil {
+			return nil, err
 		}
 		a := &andExpr{a: x}
 		a.b, err = p.not()
@@ -202,13 +208,13 @@ func (p *parser) compare() (expr, error) {
 // binary reads a left-associative chain of operators.
 func (p *parser) binary(ops []string, operand func() (expr, error)) (expr, error) {
 	x, err := operand()
-	for n := 0; err == nil; n++ {
+	for err == nil {
 		t := p.peek()
 		if t.kind != tokOperator || !slices.Contains(ops, t.text) {
 			break
 		}
-		if n > maxChain {
-			return nil, p.tooLong()
+		if err := p.link(); err != nil {
+			return nil, err
 		}
 		p.next()
 		b := &binaryExpr{op: t.text, a: x, line: t.line}
@@ -423,10 +429,7 @@ func (p *parser) dict() (expr, error) {
 }
 
 func (p *parser) postfix(x expr) (expr, error) {
-	for n := 0; ; n++ {
-		if n > maxChain {
-			return nil, p.tooLong()
-		}
+	for {
 		var err error
 		switch {
 		case p.isOp("."), p.isOp("["):
@@ -436,6 +439,9 @@ func (p *parser) postfix(x expr) (expr, error) {
 		default:
 			return x, nil
 		}
+		if err == nil {
+			err = p.link()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -443,10 +449,7 @@ func (p *parser) postfix(x expr) (expr, error) {
 }
 
 func (p *parser) filtersAndTests(x expr) (expr, error) {
-	for n := 0; ; n++ {
-		if n > maxChain {
-			return nil, p.tooLong()
-		}
+	for {
 		var err error
 		switch {
 		case p.isOp("|"):
@@ -457,6 +460,9 @@ func (p *parser) filtersAndTests(x expr) (expr, error) {
 			x, err = p.call(x)
 		default:
 			return x, nil
+		}
+		if err == nil {
+			err = p.link()
 		}
 		if err != nil {
 			return nil, err

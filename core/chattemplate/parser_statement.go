@@ -12,6 +12,7 @@ func (p *parser) body(ends ...string) ([]stmt, string, error) {
 	var out []stmt
 	for {
 		t := p.next()
+		p.links = 0
 		switch t.kind {
 		case tokEOF:
 			if len(ends) > 0 {
@@ -126,9 +127,9 @@ func (p *parser) scoped(ends ...string) ([]stmt, string, error) {
 }
 
 func (p *parser) moreFilters(f *filterExpr) (*filterExpr, error) {
-	for n := 0; p.skipOp("|"); n++ {
-		if n > maxChain {
-			return nil, p.tooLong()
+	for p.skipOp("|") {
+		if err := p.link(); err != nil {
+			return nil, err
 		}
 		var x expr
 		if f != nil {

@@ -39,8 +39,21 @@ func (u *undefined) err() error { return errors.New(u.message) }
 
 // iterator is a Python generator: its items can be had once, in order.
 type iterator struct {
-	kind string
-	next func() (value, bool, error)
+	kind  string
+	next  func() (value, bool, error)
+	depth int // of generators that feed it
+}
+
+// generator makes a generator that reads from another value. They can feed one another only so
+// deep, since each takes stack when the last one is read.
+func generator(source value, next nextFunc) (value, error) {
+	depth := 1
+	if it, ok := source.(*iterator); ok {
+		if depth += it.depth; depth > maxGenerators {
+			return nil, fmt.Errorf("more than %d generators are nested", maxGenerators)
+		}
+	}
+	return &iterator{"generator", next, depth}, nil
 }
 
 type rangeOf struct{ start, step, n int64 }
