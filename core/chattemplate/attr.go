@@ -69,6 +69,12 @@ func (s *state) attribute(v value, name string) (value, bool, error) {
 			return x.stop(), true, nil
 		case "step":
 			return x.step, true, nil
+		case "count", "index":
+			items, err := s.items(x)
+			if err != nil {
+				return nil, false, err
+			}
+			return listMethod(x, items, name, false)
 		}
 	case float64:
 		if name == "is_integer" {

@@ -65,7 +65,7 @@ func first(s *state, v value) (value, error) {
 
 func last(s *state, v value) (value, error) {
 	switch v.(type) {
-	case *iterator, *loopOf, *undefined:
+	case *iterator, *loopOf:
 		return nil, fmt.Errorf("'%s' object is not reversible", typeName(v))
 	}
 	items, err := s.items(v)

@@ -284,15 +284,16 @@ func truncate(s *state, v value, a *callArgs) (value, error) {
 	if n < runeLen(end) || leeway < 0 {
 		return nil, fmt.Errorf("truncate needs a length of at least %d and a leeway of at least 0", runeLen(end))
 	}
+	// What is short enough is left as it is, text or not.
+	if size, err := length(s, v); err == nil && size.(int64) <= int64(n)+int64(leeway) {
+		return v, nil
+	}
 	t, err := wantText("truncate", v)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.allocate(len(t)); err != nil {
 		return nil, err
-	}
-	if runeLen(t) <= n+leeway {
-		return v, nil
 	}
 	cut := sliceRunes(t, 0, n-runeLen(end))
 	if !kill {

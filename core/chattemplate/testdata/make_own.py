@@ -1,6 +1,6 @@
 """Writes own.json: templates of our own and what Jinja2 3.1.6 makes of them, set up as transformers
 does. Run with Jinja2==3.1.6 installed: python3 make_own.py"""
-import datetime, json, pathlib
+import copy, datetime, json, pathlib
 import jinja2
 from jinja2 import nodes
 from jinja2.ext import Extension
@@ -239,6 +239,7 @@ s | upper() | replace("L", "l") | trim
 (s ~ "!")[0:3]
 "\{" ~ '%' ~ "}"
 {"a": {"b": [1, {"c": "deep"}]}}.a.b[1].c
+missing | last, range(4).count(2), range(4).index(3), xs | truncate(9), missing | truncate(9)
 u | indent(1) | length, u | center(40) | length
 "x" | default, missing | default, missing.x | default("y")
 xs | pprint, "a" | pprint, d | pprint, none | pprint, {"b": 1, "a": 2} | pprint
@@ -295,7 +296,7 @@ TEMPLATES = [
 
 def answer(template):
     try:
-        return {"out": env.from_string(template).render(**CTX)}
+        return {"out": env.from_string(template).render(**copy.deepcopy(CTX))}
     except RecursionError:
         raise
     except Exception as e:
