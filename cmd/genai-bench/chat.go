@@ -2,15 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/genai-bench/genai-bench/core/chattemplate"
+	"github.com/genai-bench/genai-bench/core/tokenizer"
 )
 
 // renderTemplate renders a template alone, for the contexts of the input: one,
@@ -45,6 +48,57 @@ func renderOne(template *chattemplate.Template, context []byte, now time.Time) (
 		return "", err
 	}
 	return template.RenderAt(ctx, now)
+}
+
+// renderChat prints a conversation as the model's chat template renders it, and
+// on the last line the number of its tokens: what a chat server counts as its
+// input.
+func (a *app) renderChat(ctx context.Context, o tokenizeOptions, in io.Reader, out *bufio.Writer) error {
+	now, err := parseNow(o.now)
+	if err != nil {
+		return err
+	}
+	t, path, err := a.findTokenizer(ctx, o.tokenizer)
+	if err != nil {
+		return withCode(exitUsage, "--model-tokenizer: %w", err)
+	}
+	if t != nil {
+		return withCode(exitUsage, "--chat: %s is an encoding without a chat template (give the folder or the Hugging Face name of a model that has one)", o.tokenizer)
+	}
+	if t, err = tokenizer.Load(path); err != nil {
+		return withCode(exitUsage, "--model-tokenizer: %w", err)
+	}
+	folder := path
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		folder = filepath.Dir(path)
+	}
+	templates, err := chattemplate.Load(folder)
+	if err != nil {
+		return withCode(exitUsage, "--model-tokenizer %s: %w", o.tokenizer, err)
+	}
+	if o.chat != "-" {
+		f, err := os.Open(o.chat)
+		if err != nil {
+			return withCode(exitUsage, "--chat %s: %w", o.chat, fileReason(err))
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("--chat %s: %w", o.chat, fileReason(err))
+	}
+	conversation, err := chattemplate.DecodeConversation(data)
+	if err != nil {
+		return withCode(exitUsage, "--chat %s: %w", o.chat, err)
+	}
+	conversation.Now = now
+	text, err := templates.Render(conversation)
+	if err != nil {
+		return withCode(exitUsage, "--chat %s: %w", o.chat, err)
+	}
+	fmt.Fprintf(out, "%s\n%d tokens\n", text, t.Count(text))
+	return nil
 }
 
 // parseNow reads what --now says: a date, a moment, or nothing for the present.

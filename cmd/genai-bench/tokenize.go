@@ -21,13 +21,13 @@ type tokenizeOptions struct {
 	tokenizer                         string
 	count, ids, tokens, decode, jsonl bool
 	special                           bool
-	template, now                     string
+	template, chat, now               string
 }
 
 func (a *app) tokenizeCommand() *cobra.Command {
 	var o tokenizeOptions
 	cmd := &cobra.Command{
-		Use:   "tokenize --model-tokenizer TOKENIZER [--count|--ids|--tokens|--decode|--jsonl] [FILE|-]",
+		Use:   "tokenize --model-tokenizer TOKENIZER [--count|--ids|--tokens|--decode|--jsonl|--chat FILE] [FILE|-]",
 		Short: "count, encode or decode text as a model's tokenizer does",
 		Long: `Count, encode or decode the text of a file, or of standard input.
 
@@ -58,6 +58,7 @@ With --jsonl each line is one text and is answered with one line, in order:
 	fs.BoolVar(&o.decode, "decode", false, "read ids, separated by blanks or commas, and print their text")
 	fs.BoolVar(&o.jsonl, "jsonl", false, "a line of JSON in, a line of JSON out")
 	fs.StringVar(&o.template, "chat-template", "", "render this Jinja template alone, for the context that the input holds as JSON; no tokenizer is needed")
+	fs.StringVar(&o.chat, "chat", "", "file (or -) with a conversation, a JSON list of messages or a chat request: print it as the model's chat template renders it, and its count")
 	fs.StringVar(&o.now, "now", "", "moment that templates take for the present, as 2026-01-31; default is the real one")
 	fs.BoolVar(&o.special, "special", false, "with the special tokens that the model's own tokenizer adds; with --decode: keep them out of the text")
 	return cmd
@@ -68,13 +69,13 @@ func (a *app) tokenize(ctx context.Context, o tokenizeOptions, args []string) er
 		return withCode(exitUsage, "--model-tokenizer is required: a folder, a tokenizer.json, an OpenAI model or a Hugging Face name")
 	}
 	modes := 0
-	for _, on := range []bool{o.count, o.ids, o.tokens, o.decode, o.jsonl} {
+	for _, on := range []bool{o.count, o.ids, o.tokens, o.decode, o.jsonl && o.template == "", o.chat != "", o.template != ""} {
 		if on {
 			modes++
 		}
 	}
 	if modes > 1 {
-		return withCode(exitUsage, "give one of --count, --ids, --tokens, --decode, --jsonl")
+		return withCode(exitUsage, "give one of --count, --ids, --tokens, --decode, --jsonl, --chat, --chat-template")
 	}
 	in := a.stdin
 	if len(args) == 1 && args[0] != "-" {
@@ -97,6 +98,9 @@ func (a *app) tokenizeInput(ctx context.Context, o tokenizeOptions, in io.Reader
 			return err
 		}
 		return a.renderTemplate(o.template, o.jsonl, now, in, out)
+	}
+	if o.chat != "" {
+		return a.renderChat(ctx, o, in, out)
 	}
 	t, err := a.loadTokenizer(ctx, o.tokenizer)
 	if err != nil {

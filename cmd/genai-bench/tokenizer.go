@@ -19,24 +19,34 @@ import (
 // there is one, else an encoding or a model of OpenAI's, else a model of the
 // Hugging Face hub, from its cache or over the network.
 func (a *app) loadTokenizer(ctx context.Context, name string) (*tokenizer.Tokenizer, error) {
-	_, err := os.Stat(name)
+	t, path, err := a.findTokenizer(ctx, name)
+	if err != nil || t != nil {
+		return t, err
+	}
+	return tokenizer.Load(path)
+}
+
+// findTokenizer returns one of OpenAI's tokenizers, or the file or folder of
+// another.
+func (a *app) findTokenizer(ctx context.Context, name string) (t *tokenizer.Tokenizer, path string, err error) {
+	_, err = os.Stat(name)
 	if err == nil {
-		return tokenizer.Load(name)
+		return nil, name, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", name, fileReason(err))
+		return nil, "", fmt.Errorf("%s: %w", name, fileReason(err))
 	}
 	if t, err := tokenizer.OpenAI(name); err == nil {
-		return t, nil
+		return t, "", nil
 	}
 	if looksLikePath(name) {
-		return nil, fmt.Errorf("%s: there is no such file or folder (give the folder of the model, its tokenizer.json, or a Hugging Face name such as org/name)", name)
+		return nil, "", fmt.Errorf("%s: there is no such file or folder (give the folder of the model, its tokenizer.json, or a Hugging Face name such as org/name)", name)
 	}
-	dir, err := a.hubTokenizer(ctx, name)
+	path, err = a.hubTokenizer(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no file or folder here, and the Hugging Face hub gives none: %w", name, err)
+		return nil, "", fmt.Errorf("%s is no file or folder here, and the Hugging Face hub gives none: %w", name, err)
 	}
-	return tokenizer.Load(dir)
+	return nil, path, nil
 }
 
 // looksLikePath tells what cannot be a name on the hub.
