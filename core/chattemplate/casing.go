@@ -81,9 +81,15 @@ func capitalize(s string) string {
 }
 
 func swapCase(s string) string {
+	lowered := []rune(lower(s)) // as a whole: a last sigma has a form of its own
+	whole := len(lowered) == runeLen(s)
 	var b strings.Builder
+	i := -1
 	for _, r := range s {
+		i++
 		switch {
+		case unicode.IsUpper(r) && whole:
+			b.WriteRune(lowered[i])
 		case unicode.IsUpper(r):
 			b.WriteString(lower(string(r)))
 		case unicode.IsLower(r):

@@ -80,8 +80,13 @@ func (s *state) percent(f string, arg value, marked bool) (string, error) {
 		}
 	}
 	b.WriteString(f)
-	// A mapping, and as Python has it a list, may be left over.
-	if used < len(args) && mapping == nil && !(isList(arg) && used == 0) {
+	// Whatever can be subscripted and is no text may be left over, as Python has it.
+	subscripted := false
+	switch arg.(type) {
+	case *Dict, *List, *undefined, rangeOf:
+		subscripted = true
+	}
+	if used < len(args) && !subscripted {
 		return "", errors.New("not all arguments converted during string formatting")
 	}
 	return b.String(), s.allocate(b.Len())

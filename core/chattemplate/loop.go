@@ -17,9 +17,9 @@ func (s *state) iterate(v value) (nextFunc, int, error) {
 	case *tuple:
 		return overItems(v.items), len(v.items), nil
 	case string:
-		return overRunes(v, false), runeLen(v), nil
-	case markup:
-		return overRunes(string(v), true), runeLen(string(v)), nil
+		return overRunes(v), runeLen(v), nil
+	case markup: // its characters are plain
+		return overRunes(string(v)), runeLen(string(v)), nil
 	case *Dict:
 		return indexed(v.Len(), func(i int) value { return v.entries[i].key })
 	case dictView:
@@ -49,7 +49,7 @@ func overItems(items []value) nextFunc {
 	}
 }
 
-func overRunes(s string, marked bool) nextFunc {
+func overRunes(s string) nextFunc {
 	return func() (value, bool, error) {
 		if s == "" {
 			return nil, false, nil
@@ -57,9 +57,6 @@ func overRunes(s string, marked bool) nextFunc {
 		_, n := utf8.DecodeRuneInString(s)
 		c := s[:n]
 		s = s[n:]
-		if marked {
-			return markup(c), true, nil
-		}
 		return c, true, nil
 	}
 }

@@ -247,7 +247,30 @@ func (p *parser) product() (expr, error) {
 }
 
 func (p *parser) power() (expr, error) {
-	return p.binary([]string{"**"}, func() (expr, error) { return p.unary(true) })
+	x, err := p.binary([]string{"**"}, func() (expr, error) { return p.unary(true) })
+	return signedPower(x), err
+}
+
+// signedPower follows a quirk of Jinja: it hands -3 ** x on to Python, which takes the sign last,
+// while with two literals it computes (-3) ** 2 itself.
+func signedPower(x expr) expr {
+	b, ok := x.(*binaryExpr)
+	if !ok || b.op != "**" {
+		return x
+	}
+	u, ok := b.a.(*unaryExpr)
+	if !ok || u.op != "-" || !isLiteral(u.x) || isLiteral(b.b) {
+		return x
+	}
+	return &unaryExpr{"-", &binaryExpr{"**", u.x, b.b, b.line}}
+}
+
+func isLiteral(x expr) bool {
+	if u, ok := x.(*unaryExpr); ok {
+		x = u.x
+	}
+	_, ok := x.(*constExpr)
+	return ok
 }
 
 func (p *parser) unary(withFilter bool) (expr, error) {

@@ -239,6 +239,7 @@ s | upper() | replace("L", "l") | trim
 (s ~ "!")[0:3]
 "\{" ~ '%' ~ "}"
 {"a": {"b": [1, {"c": "deep"}]}}.a.b[1].c
+-3 ** f, -2 ** z, -2 ** 2, n ** 2, u.swapcase(), ("<" | safe) | list, "x" % missing, "x" % range(2)
 missing | last, range(4).count(2), range(4).index(3), xs | truncate(9), missing | truncate(9)
 u | indent(1) | length, u | center(40) | length
 "x" | default, missing | default, missing.x | default("y")
