@@ -85,7 +85,6 @@ type (
 		args argList
 		line int
 	}
-	capturedExpr struct{ v value }
 )
 
 type argList struct {
@@ -163,10 +162,6 @@ type (
 		name   string
 		scoped bool
 		body   []stmt
-	}
-	exprStmt struct {
-		x    expr
-		line int
 	}
 	breakStmt    struct{}
 	continueStmt struct{}

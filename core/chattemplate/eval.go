@@ -120,8 +120,6 @@ func (a *callArgs) add(name string, v value) error {
 
 func (x *constExpr) eval(s *state, _ *scope) (value, error) { return x.v, s.step(0) }
 
-func (x *capturedExpr) eval(*state, *scope) (value, error) { return x.v, nil }
-
 func (x *nameExpr) eval(s *state, sc *scope) (value, error) {
 	return s.lookup(sc, x.name), s.step(0)
 }

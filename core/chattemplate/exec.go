@@ -275,11 +275,6 @@ func (st *blockStmt) exec(s *state, sc *scope) (control, error) {
 	return s.run(st.body, &scope{parent: sc})
 }
 
-func (st *exprStmt) exec(s *state, sc *scope) (control, error) {
-	_, err := st.x.eval(s, sc)
-	return ctlNext, at(st.line, err)
-}
-
 func (*breakStmt) exec(*state, *scope) (control, error)    { return ctlBreak, nil }
 func (*continueStmt) exec(*state, *scope) (control, error) { return ctlContinue, nil }
 

@@ -182,7 +182,7 @@ func (f *formatter) lookup(name string) (value, error) {
 }
 
 func (f *formatter) argument(head string) (value, error) {
-	i := -1
+	var i int
 	switch {
 	case head == "":
 		if f.manual {
