@@ -21,7 +21,7 @@ func TestNamesRoundTrip(t *testing.T) {
 			t.Errorf("%q reads back as %v, %v", name, back, err)
 		}
 	}
-	var unknown fault.Class = fault.Auth
+	unknown := fault.Auth
 	if err := unknown.UnmarshalText([]byte("class_of_a_later_version")); err != nil || unknown != fault.Unspecified {
 		t.Errorf("an unknown class reads as %v, %v; want unspecified", unknown, err)
 	}

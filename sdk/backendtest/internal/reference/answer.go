@@ -70,9 +70,9 @@ func (a *answer) readBody(response *http.Response, body *spans) *fault.Error {
 	for {
 		event, err := events.Next()
 		switch {
-		case err == io.EOF && (a.finished > 0 || a.defect == AcceptsTruncated):
+		case errors.Is(err, io.EOF) && (a.finished > 0 || a.defect == AcceptsTruncated):
 			return nil
-		case err == io.EOF, errors.Is(err, sse.ErrUnfinished) && a.finished == 0:
+		case errors.Is(err, io.EOF), errors.Is(err, sse.ErrUnfinished) && a.finished == 0:
 			return fault.New(fault.Truncated, "the stream has no end")
 		case err != nil:
 			return broken()
@@ -98,7 +98,7 @@ func (a *answer) readWhole(response *http.Response, body *spans) *fault.Error {
 	var at stamp.Arrival
 	for {
 		span, err := body.NextSpan()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
