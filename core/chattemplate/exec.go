@@ -61,7 +61,7 @@ func (s *state) write(text string) error {
 	return s.allocate(len(text))
 }
 
-// call guards the depth of calls.
+// enter guards the depth of calls.
 func (s *state) enter() error {
 	if s.depth++; s.depth > maxCallDepth {
 		return fmt.Errorf("calls are nested more than %d deep", maxCallDepth)

@@ -89,3 +89,20 @@ func TestTemplatesOfModelsRenderAsPythonRendersThem(t *testing.T) {
 	}
 	t.Logf("%d rendered alike, %d refused alike, of %d", rendered, refused, len(g.Cases))
 }
+
+func BenchmarkRender(b *testing.B) {
+	tpl, err := Parse("{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] | trim }}</s>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, err := DecodeContext([]byte(`{"bos_token":"<s>","add_generation_prompt":true,"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"Hello!"}]}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tpl.Render(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
