@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -582,7 +581,7 @@ func FuzzBodies(f *testing.F) {
 		func() {
 			defer func() {
 				v := recover()
-				if broken = v == http.ErrAbortHandler; v != nil && !broken {
+				if broken = v == any(http.ErrAbortHandler); v != nil && !broken {
 					panic(v)
 				}
 			}()
