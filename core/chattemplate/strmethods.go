@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -298,145 +297,6 @@ func partition(v value, t string, a *callArgs, last bool) (value, error) {
 	return &tuple{items: []value{wrap(v, parts[0]), wrap(v, parts[1]), wrap(v, parts[2])}}, nil
 }
 
-// window applies the optional arguments start and end of find and its kin. Its offset counts
-// characters, and -1 means that start lies behind the end of the text.
-func window(t string, args []value) (string, int, error) {
-	if len(args) == 0 || len(args) == 1 && args[0] == nil {
-		return t, 0, nil
-	}
-	n := runeLen(t)
-	start, _, count, err := sliceBounds([3]value{optional(args, 0), optional(args, 1), nil}, n)
-	if err != nil {
-		return "", 0, err
-	}
-	if count == 0 {
-		first, _ := integer(optional(args, 0))
-		if first < 0 {
-			first = max(first+int64(n), 0)
-		}
-		end := int64(n)
-		if e, ok := integer(optional(args, 1)); ok {
-			if e < 0 {
-				e = max(e+int64(n), 0)
-			}
-			end = min(e, end)
-		}
-		if first > int64(n) || first > end {
-			return "", -1, nil
-		}
-		return "", int(first), nil
-	}
-	return sliceRunes(t, start, start+count), start, nil
-}
-
-func affix(fn, t string, a *callArgs) (value, error) {
-	args, err := positional(fn, a, 1, 3)
-	if err != nil {
-		return nil, err
-	}
-	part, offset, err := window(t, args[1:])
-	if err != nil || offset < 0 {
-		return false, err
-	}
-	options := []value{args[0]}
-	if l, ok := args[0].(*tuple); ok {
-		options = l.items
-	}
-	for _, o := range options {
-		x, err := wantText(fn, o)
-		if err != nil {
-			return nil, err
-		}
-		if fn == "startswith" && strings.HasPrefix(part, x) || fn == "endswith" && strings.HasSuffix(part, x) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func find(fn, t string, a *callArgs) (value, error) {
-	args, err := positional(fn, a, 1, 3)
-	if err != nil {
-		return nil, err
-	}
-	x, err := wantText(fn, args[0])
-	if err != nil {
-		return nil, err
-	}
-	part, offset, err := window(t, args[1:])
-	if err != nil {
-		return nil, err
-	}
-	if fn == "count" {
-		if offset < 0 {
-			return int64(0), nil
-		}
-		return int64(strings.Count(part, x)), nil
-	}
-	i := -1
-	if offset >= 0 {
-		if strings.HasPrefix(fn, "r") {
-			i = strings.LastIndex(part, x)
-		} else {
-			i = strings.Index(part, x)
-		}
-	}
-	if i < 0 {
-		if strings.HasSuffix(fn, "index") {
-			return nil, errors.New("substring not found")
-		}
-		return int64(-1), nil
-	}
-	return int64(offset + runeLen(part[:i])), nil
-}
-
-func replaceMethod(s *state, v value, t string, a *callArgs) (value, error) {
-	args, err := positional("replace", a, 2, 3)
-	if err != nil {
-		return nil, err
-	}
-	before, err := wantText("replace", args[0])
-	if err != nil {
-		return nil, err
-	}
-	after, err := wantText("replace", args[1])
-	if err != nil {
-		return nil, err
-	}
-	if _, marked := v.(markup); marked {
-		after = escaped(args[1])
-	}
-	limit := -1
-	if len(args) == 3 {
-		if limit, err = wantInt("replace", args[2]); err != nil {
-			return nil, err
-		}
-	}
-	out, err := s.replace(t, before, after, limit)
-	return wrap(v, out), err
-}
-
-// escaped is the text of a string, with HTML's characters escaped unless it is marked.
-func escaped(v value) string {
-	t, _ := text(v)
-	if _, ok := v.(markup); ok {
-		return t
-	}
-	return escapeHTML(t)
-}
-
-func (s *state) replace(t, before, after string, limit int) (string, error) {
-	n := strings.Count(t, before)
-	if limit >= 0 {
-		n = min(n, limit)
-	}
-	if size := len(t) + n*(len(after)-len(before)); n > 0 && len(after) > 0 && (size > maxTextBytes || n > maxTextBytes/len(after)) {
-		return "", errTextTooLong
-	}
-	out := strings.Replace(t, before, after, limit)
-	return out, s.allocate(len(out) + len(t))
-}
-
 func joinMethod(s *state, v value, t string, a *callArgs) (value, error) {
 	args, err := positional("join", a, 1, 1)
 	if err != nil {
@@ -469,21 +329,6 @@ func joinMethod(s *state, v value, t string, a *callArgs) (value, error) {
 		}
 	}
 	return wrap(v, strings.Join(parts, t)), s.allocate(n)
-}
-
-func removeAffix(v value, t string, a *callArgs, prefix bool) (value, error) {
-	args, err := positional("removeprefix", a, 1, 1)
-	if err != nil {
-		return nil, err
-	}
-	x, err := wantText("removeprefix", args[0])
-	if err != nil {
-		return nil, err
-	}
-	if prefix {
-		return wrap(v, strings.TrimPrefix(t, x)), nil
-	}
-	return wrap(v, strings.TrimSuffix(t, x)), nil
 }
 
 func pad(s *state, fn string, v value, t string, a *callArgs) (value, error) {
@@ -582,77 +427,4 @@ func expandTabs(s *state, v value, t string, a *callArgs) (value, error) {
 		}
 	}
 	return wrap(v, b.String()), nil
-}
-
-var predicates = map[string]func(string) bool{
-	"isalpha":      every(unicode.IsLetter),
-	"isdigit":      every(func(r rune) bool { return unicode.IsDigit(r) || isOtherDigit(r) }),
-	"isdecimal":    every(unicode.IsDigit),
-	"isnumeric":    every(isNumeric),
-	"isalnum":      every(func(r rune) bool { return unicode.IsLetter(r) || isNumeric(r) }),
-	"isspace":      every(isSpace),
-	"isascii":      isASCII,
-	"isprintable":  func(s string) bool { return s == "" || every(isPrintable)(s) },
-	"islower":      func(s string) bool { return cased(s, unicode.IsLower) },
-	"isupper":      func(s string) bool { return cased(s, unicode.IsUpper) },
-	"istitle":      isTitle,
-	"isidentifier": isIdentifier,
-}
-
-func every(is func(rune) bool) func(string) bool {
-	return func(s string) bool {
-		return s != "" && strings.IndexFunc(s, func(r rune) bool { return !is(r) }) < 0
-	}
-}
-
-func isNumeric(r rune) bool { return unicode.IsNumber(r) }
-
-// isOtherDigit is the superscripts and circled digits that str.isdigit() takes besides decimals.
-func isOtherDigit(r rune) bool {
-	switch {
-	case r == 0xb2, r == 0xb3, r == 0xb9, r == 0x2070, r >= 0x2074 && r <= 0x2079, r >= 0x2080 && r <= 0x2089,
-		r >= 0x2460 && r <= 0x2468, r >= 0x2474 && r <= 0x247c, r >= 0x2488 && r <= 0x2490:
-		return true
-	}
-	return false
-}
-
-// cased tells whether a text has letters with case, all of one case.
-func cased(s string, is func(rune) bool) bool {
-	found := false
-	for _, r := range s {
-		if unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) {
-			if !is(r) {
-				return false
-			}
-			found = true
-		}
-	}
-	return found
-}
-
-func isTitle(s string) bool {
-	found, inWord := false, false
-	for _, r := range s {
-		switch {
-		case unicode.IsUpper(r), unicode.IsTitle(r):
-			if inWord {
-				return false
-			}
-			inWord, found = true, true
-		case unicode.IsLower(r):
-			if !inWord {
-				return false
-			}
-			found = true
-		default:
-			inWord = false
-		}
-	}
-	return found
-}
-
-func isIdentifier(s string) bool {
-	r, _ := utf8.DecodeRuneInString(s)
-	return s != "" && isNameStart(r) && strings.IndexFunc(s, func(r rune) bool { return !isNamePart(r) }) < 0
 }
