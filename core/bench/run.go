@@ -125,7 +125,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	}
 	drive, err := load.New(x.plan.engine(l), load.Limits{
 		MaxTime: settings.MaxTimePerRun, MaxRequests: uint64(settings.MaxRequestsPerRun), DrainTimeout: settings.DrainTimeout,
-	}, load.Options{})
+	}, load.Options{Begin: load.DefaultLead})
 	if err != nil {
 		return figures, err
 	}

@@ -65,6 +65,10 @@ func (t Ticket) sendAt() stamp.Nanos { return max(t.Intended, t.Dispatched) }
 type Options struct {
 	Now  func() stamp.Nanos // nil is stamp.Now
 	Lead time.Duration      // 0 is DefaultLead, negative is none
+	// Begin is how long after Drive the schedule begins. With a lead's time the
+	// first requests, too, are with their workers and have their connections
+	// when they are due.
+	Begin time.Duration
 }
 
 // Run is one engine at work, once. Done, Stop and Counts may be called from any
@@ -74,6 +78,7 @@ type Run struct {
 	limits Limits
 	now    func() stamp.Nanos
 	lead   time.Duration
+	begin  time.Duration
 
 	wake chan struct{} // something below has changed; never blocks
 
@@ -110,7 +115,7 @@ func New(engine Engine, limits Limits, options Options) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{
-		engine: engine, limits: limits, now: options.Now, lead: max(0, options.Lead),
+		engine: engine, limits: limits, now: options.Now, lead: max(0, options.Lead), begin: max(0, options.Begin),
 		wake: make(chan struct{}, 1), inFlight: make(map[uint64]int),
 	}
 	if r.now == nil {
@@ -189,7 +194,7 @@ func (r *Run) Drive(ctx context.Context, sender Sender) (Result, error) {
 	// A sender that blocks must hear of the end too, so drain is not enough.
 	defer context.AfterFunc(ctx, func() { d.cancelAll(context.Cause(ctx)) })()
 	d.result.Asked = r.engine.asked()
-	d.result.Start = r.now()
+	d.result.Start = r.now().Add(r.begin)
 	switch engine := r.engine.(type) {
 	case Open:
 		d.open(engine)

@@ -461,3 +461,34 @@ func BenchmarkDrive(b *testing.B) {
 		})
 	}
 }
+
+// TestTheFirstRequestsAreHandedOverAhead: a schedule that begins later than the
+// run has even its first requests with the workers before they are due.
+func TestTheFirstRequestsAreHandedOverAhead(t *testing.T) {
+	for name, engine := range map[string]load.Engine{
+		"users":  load.Users{Count: 3},
+		"closed": load.Closed{Concurrency: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				now := func() stamp.Nanos { return stamp.Nanos(time.Since(began)) + 1 }
+				run, err := load.New(engine, load.Limits{MaxRequests: 3}, load.Options{Now: now, Begin: load.DefaultLead})
+				if err != nil {
+					t.Fatal(err)
+				}
+				due := now().Add(load.DefaultLead)
+				result, err := run.Drive(t.Context(), senderFunc(func(_ context.Context, ticket load.Ticket) error {
+					if ticket.Dispatched >= due || ticket.Intended != due || ticket.StartAt != due || ticket.Late() != 0 {
+						t.Errorf("ticket %+v, want it handed over before %d", ticket, due)
+					}
+					run.Done(ticket.N)
+					return nil
+				}))
+				if err != nil || result.Start != due || result.Sent != 3 {
+					t.Errorf("%+v, %v", result, err)
+				}
+			})
+		})
+	}
+}
