@@ -125,8 +125,6 @@ type renderedLine struct {
 // not parse answers every line with its error.
 func renderLines(template *chattemplate.Template, broken error, now time.Time, in io.Reader, out *bufio.Writer) error {
 	lines := bufio.NewReaderSize(in, 1<<20)
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
 		if len(strings.TrimSpace(string(line))) > 0 {
@@ -147,7 +145,7 @@ func renderLines(template *chattemplate.Template, broken error, now time.Time, i
 			} else {
 				answer.Text = &text
 			}
-			if err := encoder.Encode(answer); err != nil {
+			if err := writeJSONLine(out, answer); err != nil {
 				return err
 			}
 			if lines.Buffered() == 0 { // whoever talks over a pipe waits for the answer

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -188,8 +189,6 @@ type tokenizedLine struct {
 // time, whatever the number.
 func tokenizeLines(t *tokenizer.Tokenizer, in io.Reader, out *bufio.Writer) error {
 	lines := bufio.NewReaderSize(in, 1<<20)
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
 	var ids, special []uint32
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
@@ -201,7 +200,7 @@ func tokenizeLines(t *tokenizer.Tokenizer, in io.Reader, out *bufio.Writer) erro
 			ids = t.AppendEncode(ids[:0], text)
 			special = t.AppendEncodeSpecial(special[:0], text)
 			answer := tokenizedLine{ID: id, IDs: orEmpty(ids), IDsSpecial: orEmpty(special), Decoded: t.Decode(ids, false), DecodedSkipSpecial: t.Decode(ids, true)}
-			if err := encoder.Encode(answer); err != nil {
+			if err := writeJSONLine(out, answer); err != nil {
 				return err
 			}
 			// Whoever talks to this over a pipe waits for the answer.
@@ -218,6 +217,20 @@ func tokenizeLines(t *tokenizer.Tokenizer, in io.Reader, out *bufio.Writer) erro
 			return fmt.Errorf("reading line %d: %w", n, fileReason(err))
 		}
 	}
+}
+
+// writeJSONLine writes a value as JSON on a line. U+0085 is escaped besides
+// what encoding/json escapes: it is legal in JSON, and some readers of lines,
+// Python's splitlines among them, take it for the end of one.
+func writeJSONLine(out *bufio.Writer, v any) error {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := out.Write(bytes.ReplaceAll(line.Bytes(), []byte("\u0085"), []byte(`\u0085`)))
+	return err
 }
 
 // orEmpty makes an empty list [] in JSON, not null.
