@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -109,11 +110,6 @@ func GroupOf(f *pflag.Flag) string {
 	return ""
 }
 
-// defaultLevels is the reference tool's list of concurrencies, defaultBatches
-// that of batch sizes (genai-bench 0.0.5, options of benchmark).
-func defaultLevels() []int  { return []int{1, 2, 4, 8, 16, 32, 64, 128, 256} }
-func defaultBatches() []int { return []int{1, 2, 4, 8, 24, 48, 96} }
-
 // BenchmarkFlags declares core's flags of the benchmark command and returns
 // the struct that they fill.
 func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
@@ -158,9 +154,9 @@ func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
 	add(groupLoad, enumValue{&b.ExecutionEngine, []string{"locust", "async"}}, "execution-engine", "locust: users that send, wait and repeat; async: exactly N in flight, or an open loop with --qps-level")
 	b.IterationType = "num_concurrency"
 	add(groupLoad, enumValue{&b.IterationType, []string{"num_concurrency", "batch_size"}}, "iteration-type", "what the levels of an experiment are; the task decides")
-	b.NumConcurrency = defaultLevels()
+	b.NumConcurrency = scenario.NumConcurrency.DefaultLevels()
 	add(groupLoad, &positiveInts{values: &b.NumConcurrency}, "num-concurrency", "requests in flight, repeatable; one run each")
-	b.BatchSize = defaultBatches()
+	b.BatchSize = scenario.BatchSize.DefaultLevels()
 	add(groupLoad, &positiveInts{values: &b.BatchSize}, "batch-size", "documents a request, repeatable; embeddings and rerank only")
 	add(groupLoad, rates{&b.QPSLevels}, "qps-level", "requests per second, repeatable; makes the async engine an open loop. By Little's law, rate = concurrency / latency")
 	b.Distribution = "exponential"
