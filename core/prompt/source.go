@@ -31,6 +31,9 @@ type Config struct {
 	// Stream asks for streamed answers; Before is put in front of each chat.
 	Stream bool
 	Before []backend.Message
+	// Template, which may be nil, renders chats as the server does: sizes of chats
+	// then count the rendered text, not the bare prompt.
+	Template Template
 	// Voice is the voice of speech; "" is the provider's.
 	Voice string
 }
@@ -43,8 +46,9 @@ type Item struct {
 	// sets Seq, ID, times and parameters in it.
 	Request *backend.Request
 	// InputTokens is what the tokenizer counts in the texts, messages before the
-	// prompt not included; 0 where nothing was counted (no tokenizer). For a
-	// size of tokens it is exactly the size, times the documents.
+	// prompt not included; with Config.Template, in the whole rendered chat; 0
+	// where nothing was counted (no tokenizer). For a size of tokens it is exactly
+	// the size, times the documents.
 	InputTokens int
 	// PrefixTokens of them are shared with the other requests of the scenario.
 	PrefixTokens int
@@ -62,6 +66,7 @@ type Source struct {
 	texts   seeded.Stream // draws within a text
 	heads   seeded.Stream // first words
 	prefix  *sharedPrefix // nil for none
+	chat    *chatCounter  // nil: bare prompts are counted
 	build   func(*Source, *Item) error
 	idPool  sync.Pool // *[]uint32
 	perItem uint64    // texts of a request
@@ -108,15 +113,21 @@ func NewSource(corpus *Corpus, config Config) (*Source, error) {
 	}
 	lowest := 0
 	if counted && corpus.tokenizer != nil {
-		if p := config.Prefix.tokens(config.Scenario, corpus.headLen); p > 0 {
-			lowest = p + 1
+		if err := s.makeChatCounter(); err != nil {
+			return nil, err
+		}
+		lowest = s.frame() + 1
+		if p := config.Prefix.tokens(config.Scenario, corpus.headLen+s.frame()); p > 0 {
+			lowest += p
 			if err := s.makePrefix(p); err != nil {
 				return nil, err
 			}
 		}
 	}
 	var err error
-	s.sizes, err = config.Scenario.Sampler(config.Seed, lowest)
+	if s.sizes, err = config.Scenario.Sampler(config.Seed, lowest); err != nil && s.chat != nil {
+		err = fmt.Errorf("%w (the chat template alone has %d tokens, which --count-chat-template counts)", err, s.frame())
+	}
 	return s, err
 }
 
@@ -142,10 +153,16 @@ func (s *Source) count(text string) (tokens int, ok bool) {
 func (s *Source) countBehindPrefix(text string) (tokens int, ok bool) {
 	buf := s.idPool.Get().(*[]uint32)
 	defer s.idPool.Put(buf)
-	*buf = s.corpus.tokenizer.AppendEncode((*buf)[:0], s.prefix.text+text)
+	whole := s.prefix.text + text
+	*buf = s.corpus.tokenizer.AppendEncode((*buf)[:0], whole)
 	ids := *buf
-	ok = len(ids) >= len(s.prefix.ids) && slices.Equal(ids[:len(s.prefix.ids)], s.prefix.ids)
-	return len(ids) - len(s.prefix.ids), ok
+	shared := len(s.prefix.ids)
+	ok = len(ids) >= shared && slices.Equal(ids[:shared], s.prefix.ids)
+	if s.chat == nil || !ok {
+		return len(ids) - shared, ok
+	}
+	tokens, ok = s.chat.count(whole)
+	return tokens - shared, ok
 }
 
 // Request makes request i. It is a pure function of the configuration and i.
@@ -194,7 +211,9 @@ func (s *Source) textToText(item *Item) error {
 		if text, err = s.row(item.Index, 0); err != nil {
 			return err
 		}
-		item.InputTokens = s.countIfAble(text)
+		if item.InputTokens, err = s.countRow(text); err != nil {
+			return err
+		}
 	case s.prefix != nil:
 		shared := len(s.prefix.ids)
 		head := s.corpus.head(s.heads, item.Index)
@@ -203,11 +222,11 @@ func (s *Source) textToText(item *Item) error {
 			list[0] = s.corpus.joiner + list[0]
 			return list
 		}
-		text, err = s.corpus.compose(s.texts.Rand(item.Index), joined, n-shared, false, s.countBehindPrefix)
+		text, err = s.corpus.compose(s.texts.Rand(item.Index), joined, n-s.frame()-shared, false, s.countBehindPrefix)
 		item.InputTokens, item.PrefixTokens = n, shared
 		parts = []backend.Part{{Text: s.prefix.text}}
 	default:
-		text, err = s.corpus.compose(s.texts.Rand(item.Index), s.corpus.head(s.heads, item.Index), n, false, s.count)
+		text, err = s.corpus.compose(s.texts.Rand(item.Index), s.corpus.head(s.heads, item.Index), n-s.frame(), false, s.countPrompt)
 		item.InputTokens = n
 	}
 	if err != nil {
