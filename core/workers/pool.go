@@ -57,6 +57,9 @@ type Pool struct {
 	stop    context.CancelFunc
 	tending sync.WaitGroup
 
+	shareMu sync.Mutex
+	shared  share
+
 	mu     sync.Mutex
 	broken error
 	dead   chan struct{} // closed when broken is set
@@ -116,6 +119,7 @@ func (w *worker) launch(ctx context.Context) (backend.Opened, error) {
 		process.Kill()
 		return opened, err
 	}
+	w.pool.shareWith(session)
 	w.mu.Lock()
 	w.process = process
 	waiting := w.waiting

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,7 +38,7 @@ func asAsked(ctx context.Context, r *backend.Request, rec *backend.Recorder) {
 		rec.Fail(fault.New(fault.Connect, "the connection was closed under the request"))
 		return
 	}
-	rec.Finish(0, backend.FinishStop, "stop")
+	rec.Finish(0, backend.FinishStop, strconv.Itoa(len(r.Chat.Messages[0].TextOf()))+" bytes")
 }
 
 // scripted is a backend whose Do is given by the test.
