@@ -31,6 +31,10 @@ type Call struct {
 	Timeout         time.Duration // from the send to the last byte of the body; 0: Options.Limits.Total
 	ConnectionKey   string
 	FreshConnection bool
+
+	// Queued is how long the request has waited already for something of the
+	// plugin's own, such as the refresh of a token; Do adds it to the exchange's.
+	Queued time.Duration
 }
 
 // Answer is the head of a response, with its body still to be read. The caller

@@ -94,6 +94,7 @@ func (c *Client) Close() {
 // soon after ctx ends; a body's reads do so too.
 func (c *Client) Do(ctx context.Context, call *Call, x *stamp.Exchange) (*Answer, *fault.Error) {
 	x.Clock, x.Retransmits = c.clock, -1
+	x.Queued += call.Queued
 	r, fail := c.request(ctx, call, x)
 	if fail != nil {
 		return nil, fail

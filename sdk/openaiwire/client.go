@@ -47,8 +47,13 @@ type Settings struct {
 	EndpointPath string
 	// Sign, which may be nil, is called with each call right before it is sent,
 	// for providers whose credentials change or sign the body. It may replace
-	// call.Header but not write to it.
+	// call.Header but not write to it. How long it had to wait for a credential
+	// goes into call.Queued.
 	Sign func(ctx context.Context, call *httpclient.Call) error
+	// Explain, which may be nil, may complete a failure that the server
+	// answered with, before secrets are taken out of it: a provider knows its own
+	// codes and what a user can do about them. header is that of the answer.
+	Explain func(failure *fault.Error, header http.Header)
 }
 
 // Client sends requests to one server and reads its answers. Its methods may be
@@ -189,7 +194,7 @@ func (c *Client) Do(ctx context.Context, request *backend.Request, rec *backend.
 // explain finishes a failure for the user: with where the key comes from, and
 // without secrets.
 func (c *Client) explain(failure *fault.Error) *fault.Error {
-	if failure.Class == fault.Auth && c.settings.KeyHint != "" {
+	if failure.Class == fault.Auth && c.settings.KeyHint != "" && c.settings.Explain == nil {
 		failure.Hint = "check " + c.settings.KeyHint
 	}
 	return c.redact.fault(failure)
@@ -228,7 +233,7 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 	defer func() { _ = reply.Body.Close() }() // never fails
 	recordHeaders(rec, reply.Header, c.redact)
 	if failure := c.checkHead(reply); failure != nil {
-		return failure
+		return c.completed(failure, reply.Header)
 	}
 	switch kind {
 	case backend.KindChat, backend.KindCompletion:
@@ -241,7 +246,15 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 	if failure == nil {
 		return nil
 	}
-	return withHeaders(failure, reply.Header)
+	return c.completed(withHeaders(failure, reply.Header), reply.Header)
+}
+
+// completed lets the plugin say more about a failure that a server answered with.
+func (c *Client) completed(failure *fault.Error, header http.Header) *fault.Error {
+	if c.settings.Explain != nil {
+		c.settings.Explain(failure, header)
+	}
+	return failure
 }
 
 // signFault is the failure to make credentials.

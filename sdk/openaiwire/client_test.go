@@ -86,6 +86,40 @@ func TestClientSigns(t *testing.T) {
 	}
 }
 
+// What a provider knows of its own answers and of its own waiting is told.
+func TestClientExplains(t *testing.T) {
+	answer := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Opc-Request-Id", "opc-1")
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"code":"NotAuthenticated","message":"no"}`)
+	}
+	c := serving(t, answer, func(s *Settings) {
+		s.KeyHint = "--key"
+		s.Sign = func(_ context.Context, call *httpclient.Call) error {
+			call.Queued = time.Minute
+			return nil
+		}
+		s.Explain = func(failure *fault.Error, header http.Header) {
+			failure.Hint = "the hint for " + failure.ProviderCode + " of " + header.Get("Opc-Request-Id")
+		}
+	})
+	out := perform(c, &backend.Request{Chat: &backend.Chat{Messages: []backend.Message{backend.UserText("hi")}}})
+	want := &fault.Error{
+		Class: fault.Auth, HTTPStatus: http.StatusUnauthorized, ProviderCode: "NotAuthenticated", Message: "no",
+		Hint: "the hint for NotAuthenticated of opc-1", RequestID: "opc-1",
+	}
+	if diff := cmp.Diff(want, out.Error); diff != "" {
+		t.Error(diff)
+	}
+	if out.Queued != time.Minute {
+		t.Errorf("queued %v, want a minute", out.Queued)
+	}
+	probe, err := c.Probe(context.Background())
+	if err != nil || probe.Failure == nil || probe.Failure.Hint != want.Hint {
+		t.Errorf("the probe found %v, %v", probe.Failure, err)
+	}
+}
+
 func TestClientThatCannotSign(t *testing.T) {
 	for _, tc := range []struct {
 		err  error

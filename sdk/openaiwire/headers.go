@@ -11,7 +11,7 @@ import (
 )
 
 // requestIDHeaders name the provider's id of a request, best first.
-var requestIDHeaders = []string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "Cf-Ray"}
+var requestIDHeaders = []string{"X-Request-Id", "Request-Id", "Apim-Request-Id", "Opc-Request-Id", "Cf-Ray"}
 
 // keptHeaders are the response headers that go into the results, by their
 // canonical names. Whatever is not here or x-ratelimit-… is dropped: a header
@@ -20,6 +20,7 @@ var keptHeaders = map[string]string{
 	"X-Request-Id":    "x-request-id",
 	"Request-Id":      "request-id",
 	"Apim-Request-Id": "apim-request-id",
+	"Opc-Request-Id":  "opc-request-id",
 	"Cf-Ray":          "cf-ray",
 	"Retry-After":     "retry-after",
 	"X-Ms-Region":     "x-ms-region",

@@ -38,7 +38,7 @@ func (c *Client) Probe(ctx context.Context) (backend.Probe, error) {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusTooManyRequests:
 		return probe, nil // it is there, and does not say more
 	default:
-		probe.Failure = c.explain(reply.failure())
+		probe.Failure = c.explain(c.completed(reply.failure(), reply.header))
 		return probe, nil
 	}
 	models, err := parseModels(reply.body)
