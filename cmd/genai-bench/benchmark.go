@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,8 +12,6 @@ import (
 
 	"github.com/genai-bench/genai-bench/core/bench"
 	"github.com/genai-bench/genai-bench/core/catalog"
-	"github.com/genai-bench/genai-bench/core/dataset"
-	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -136,22 +132,22 @@ func (b *benchmarking) choose(ctx context.Context, fs *pflag.FlagSet, name strin
 }
 
 func (b *benchmarking) run(ctx context.Context, fs *pflag.FlagSet) error {
-	plan, tok, corpus, err := b.prepare(ctx, fs)
+	plan, load, err := b.prepare(ctx, fs)
 	if err != nil {
 		return err
 	}
-	return b.execute(ctx, fs, plan, tok, corpus)
+	return b.execute(ctx, fs, plan, load)
 }
 
 // prepare turns what was said into a plan, and reports every mistake at once.
-func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.Plan, bench.Tokenizer, *prompt.Corpus, error) {
+func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.Plan, bench.Workload, error) {
 	problems := slices.Clone(b.problems)
 	asking := b.stdinTerminal && b.stderrTerminal && len(problems) == 0
 	answers := bufio.NewReader(b.stdin)
 	if b.plugin == nil && b.problem == nil && asking {
 		err := settings.Ask(answers, b.stderr, fs, []settings.Question{{Flag: "api-backend", Text: "Api backend", Choices: b.plugins(ctx).BackendNames()}})
 		if err != nil {
-			return nil, nil, nil, withCode(exitFailure, "%w", err)
+			return nil, bench.Workload{}, withCode(exitFailure, "%w", err)
 		}
 		b.problem = b.choose(ctx, fs, b.core.APIBackend)
 	}
@@ -163,7 +159,7 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 	missing := b.missing()
 	if asking && len(problems) == 0 && b.problem == nil && len(missing) > 0 {
 		if err := settings.Ask(answers, b.stderr, fs, missing); err != nil {
-			return nil, nil, nil, withCode(exitFailure, "%w", err)
+			return nil, bench.Workload{}, withCode(exitFailure, "%w", err)
 		}
 		missing = b.missing()
 	}
@@ -195,12 +191,12 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 	if plan == nil {
 		problems = append(problems, b.scenariosAlone()...)
 	}
-	tok, corpus, wrong := b.workload(ctx)
+	load, wrong := b.workload(ctx)
 	problems = append(problems, wrong...)
 	if err := problems.Err(); err != nil {
-		return nil, nil, nil, err
+		return nil, bench.Workload{}, err
 	}
-	return plan, tok, corpus, nil
+	return plan, load, nil
 }
 
 // scenariosAlone checks the scenarios where too little is known for a plan.
@@ -318,43 +314,4 @@ func (b *benchmarking) label() {
 			s.Model = s.APIModelName
 		}
 	}
-}
-
-// workload loads tokenizer and text.
-func (b *benchmarking) workload(ctx context.Context) (bench.Tokenizer, *prompt.Corpus, settings.Problems) {
-	var problems settings.Problems
-	s := b.core
-	texts, err := dataset.Load(s.DatasetPath)
-	if err != nil {
-		problems = append(problems, settings.Problem{Flag: "dataset-path", Message: err.Error()})
-	}
-	var tok bench.Tokenizer
-	if s.ModelTokenizer != "" {
-		t, err := b.loadTokenizer(ctx, s.ModelTokenizer)
-		if err != nil {
-			problems = append(problems, settings.Problem{Flag: "model-tokenizer", Message: err.Error()})
-		} else {
-			tok = t
-		}
-	}
-	if len(problems) > 0 || tok == nil && countsTokens(s.Task) {
-		return nil, nil, problems
-	}
-	var counting prompt.Tokenizer // stays a nil interface where there is none
-	if tok != nil {
-		counting = tok
-	}
-	corpus, err := prompt.NewCorpus(counting, s.ModelTokenizer, texts)
-	if err != nil {
-		problems = append(problems, settings.Problem{Flag: "dataset-path", Message: err.Error()})
-	}
-	return tok, corpus, problems
-}
-
-// randomSeed draws the seed of an experiment that was given none: another for
-// every run of the program, so that a prefix cache never flatters the second.
-func randomSeed() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails, says crypto/rand
-	return binary.NativeEndian.Uint64(b[:]) >> 11
 }

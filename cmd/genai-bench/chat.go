@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -68,11 +67,7 @@ func (a *app) renderChat(ctx context.Context, o tokenizeOptions, in io.Reader, o
 	if t, err = tokenizer.Load(path); err != nil {
 		return withCode(exitUsage, "--model-tokenizer: %w", err)
 	}
-	folder := path
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		folder = filepath.Dir(path)
-	}
-	templates, err := chattemplate.Load(folder)
+	templates, err := chatTemplates(path)
 	if err != nil {
 		return withCode(exitUsage, "--model-tokenizer %s: %w", o.tokenizer, err)
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/genai-bench/genai-bench/core/catalog"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/live"
-	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/workers"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -31,7 +30,7 @@ import (
 )
 
 // execute runs a plan: workers, preflight, the matrix, the reports.
-func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *bench.Plan, tok bench.Tokenizer, corpus *prompt.Corpus) error {
+func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *bench.Plan, load bench.Workload) error {
 	ctx, interrupt, release := b.interrupts(ctx)
 	defer release()
 	log := &lateLog{}
@@ -85,8 +84,8 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 		StartedAt:        started.Format(time.RFC3339),
 	})
 	metadata.Settings["seed"] = fmt.Sprint(b.core.Seed)
-	if tok != nil {
-		metadata.Tokenizer = &experiment.TokenizerMetadata{VocabSize: tok.VocabSize()}
+	if load.Tokenizer != nil {
+		metadata.Tokenizer = &experiment.TokenizerMetadata{VocabSize: load.Tokenizer.VocabSize()}
 	}
 	b.announce(plan, opened, folder)
 
@@ -95,7 +94,7 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	})
 	stopNotes := b.noteInterrupt(interrupt, display)
 	result, runErr := bench.Run(ctx, plan, bench.Parts{
-		Folder: folder, Pool: pool, Corpus: corpus, Tokenizer: tok, Display: display, Logger: logger,
+		Folder: folder, Pool: pool, Workload: load, Display: display, Logger: logger,
 		Metadata: metadata, Interrupt: interrupt,
 	})
 	stopNotes()

@@ -32,15 +32,23 @@ type Tokenizer interface {
 	VocabSize() int
 }
 
-// Parts are what an experiment is run with; the caller opens and closes them.
-type Parts struct {
-	Folder    *experiment.Folder
-	Pool      *Pool
+// Workload is what requests are made of.
+type Workload struct {
 	Corpus    *prompt.Corpus
 	Tokenizer Tokenizer // nil for tasks that count no tokens
-	Display   *live.Display
-	Logger    hclog.Logger
-	Metadata  experiment.Metadata
+	// Template is the model's chat template where sizes count the rendered chat;
+	// else nil.
+	Template prompt.Template
+}
+
+// Parts are what an experiment is run with; the caller opens and closes them.
+type Parts struct {
+	Workload
+	Folder   *experiment.Folder
+	Pool     *Pool
+	Display  *live.Display
+	Logger   hclog.Logger
+	Metadata experiment.Metadata
 	// Interrupt is closed when the user wants an end: the run is drained, what
 	// there is is saved and reported. The context of Run ends things at once.
 	Interrupt <-chan struct{}
@@ -98,6 +106,7 @@ type experimenter struct {
 	pool      *Pool
 	corpus    *prompt.Corpus
 	tokenizer Tokenizer
+	template  prompt.Template
 	display   *live.Display
 	logger    hclog.Logger
 	journal   *experiment.Journal
@@ -117,7 +126,7 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	x := &experimenter{
-		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, tokenizer: parts.Tokenizer,
+		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, tokenizer: parts.Tokenizer, template: parts.Template,
 		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, id: newID(),
 	}
 	deliver := func(worker int, o *backend.Outcome) {

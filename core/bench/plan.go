@@ -106,6 +106,7 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	c.levels()
 	c.limits()
 	c.prefix()
+	c.chatTemplate()
 	c.params()
 	if len(c.problems) > 0 {
 		return nil, c.problems

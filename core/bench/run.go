@@ -112,11 +112,15 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		Task: x.plan.Task, Scenario: s.Scenario, Kind: x.plan.Support.Requests[0], Seed: x.plan.Settings.Seed,
 		Run:       fmt.Sprintf("%s at %s", s.Written, l),
 		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before,
-		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio},
+		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio}, Template: x.template,
 	})
 	if err != nil {
 		return figures, err
 	}
+	for _, text := range source.Shared() {
+		x.pool.ShareText(text)
+	}
+	defer x.pool.Unshare()
 	settings := x.plan.Settings
 	ahead := prompt.NewAhead(source, prompt.AheadOptions{Count: uint64(settings.MaxRequestsPerRun)})
 	defer ahead.Close()

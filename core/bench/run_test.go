@@ -114,7 +114,7 @@ func experimentOf(t *testing.T, b *answering, change func(*settings.Benchmark), 
 	display := live.New(len(plan.Scenarios)*len(plan.Levels), live.Options{Out: &screen})
 	var r ran
 	r.result, r.err = bench.Run(t.Context(), plan, bench.Parts{
-		Folder: folder, Pool: pool, Corpus: corpus, Tokenizer: tok, Display: display, Logger: hclog.NewNullLogger(),
+		Folder: folder, Pool: pool, Workload: bench.Workload{Corpus: corpus, Tokenizer: tok}, Display: display, Logger: hclog.NewNullLogger(),
 		Metadata: plan.Metadata(experiment.Metadata{}), Interrupt: interrupt,
 	})
 	display.Close()

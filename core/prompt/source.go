@@ -348,3 +348,12 @@ func (s *Source) imageGeneration(item *Item) error {
 	}
 	return err
 }
+
+// Shared are the texts that are parts of all chats of the source, the same
+// memory each time, so that whoever sends the requests may send them once.
+func (s *Source) Shared() []string {
+	if s.prefix == nil || s.config.Kind == backend.KindCompletion {
+		return nil
+	}
+	return []string{s.prefix.text}
+}

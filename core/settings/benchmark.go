@@ -36,6 +36,7 @@ type Benchmark struct {
 	DatasetPath    string
 	PrefixLen      int
 	PrefixRatio    float64
+	CountTemplate  bool
 	Seed           uint64
 	SeedGiven      bool
 
@@ -147,6 +148,7 @@ func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
 	text(groupWorkload, &b.DatasetPath, "dataset-path", "text file to make prompts of, a line an entry; default is a built-in public-domain text")
 	add(groupWorkload, count{&b.PrefixLen, 0}, "prefix-len", "tokens at the start that all prompts of a scenario share")
 	add(groupWorkload, ratio{&b.PrefixRatio, true}, "prefix-ratio", "the same as a share of each prompt; D scenarios only")
+	flag(groupWorkload, &b.CountTemplate, "count-chat-template", "sizes count the whole chat as the model's template renders it, which is what servers report; default is the bare prompt")
 	seed := add(groupWorkload, (*seedValue)(b), "seed", "whole number that decides the workload: the same seed sends the same bytes; default is drawn anew and recorded")
 	seed.DefValue = ""
 
