@@ -6,35 +6,49 @@ import (
 	"time"
 )
 
-// answer renders a chat or completion answer. Bytes are formatted by hand,
-// because thousands of streams are to be fed from two cores.
-type answer struct {
-	x      *exchange
-	g      *generation
-	fault  *Fault
-	id     string
-	since  string // Unix seconds
-	words  []word
-	finish []string
-	output []int // tokens of each choice
+// Answer is a generated answer on its way: what a Renderer sends it by, and what
+// it is made of. It is used by one goroutine.
+type Answer struct {
+	x        *exchange
+	g        *generation
+	fault    *Fault
+	renderer Renderer
+	id       string
+	created  time.Time
+	words    []word
+	finish   []string // of each choice, as sent
+	means    []string // the same in OpenAI's words
+	output   []int    // tokens of each choice
 	// reasoning is how many of a choice's first tokens are reasoning.
 	reasoning []int
 
-	head string // start of every chunk, up to the choices
-	tail string // end of every event
-	buf  []byte
-	out  *deliverer
-	sent []int // tokens of each choice sent
-	open int   // choices that have not finished
-	all  int   // tokens sent
-	done bool  // mid-body happened
+	tail    string // end of every event of an event stream
+	frame   []byte // of SendSSE
+	out     *deliverer
+	failed  error    // of sending
+	capture *capture // takes the frames in place of out
+
+	sent        []int // tokens of each choice sent
+	open        int   // choices that have not finished
+	all         int   // tokens made
+	disturbed   bool  // mid-body happened
+	whole       bool  // the answer that does not stream was sent, undisturbed
+	usageInBody bool
 }
 
-func newAnswer(x *exchange, g *generation, output []int, finish []string) *answer {
-	a := &answer{
-		x: x, g: g, fault: &x.fault, output: output, finish: finish, words: x.server.words,
-		id: answerID(g.chat, mix(x.server.config.Seed^x.record.Arrival)), since: strconv.FormatInt(time.Now().Unix(), 10),
+// capture keeps one frame instead of sending it: the first with output, else the
+// first of all.
+type capture struct {
+	frame  []byte
+	output bool
+}
+
+func newAnswer(x *exchange, g *generation, output []int, finish []string) *Answer {
+	a := &Answer{
+		x: x, g: g, fault: &x.fault, renderer: g.renderer(), output: output, words: x.server.words,
+		id: strconv.FormatUint(mix(mix(x.server.config.Seed^x.record.Arrival)), 16), created: time.Now(),
 		sent: make([]int, len(output)), open: len(output), reasoning: make([]int, len(output)),
+		finish: make([]string, len(output)), means: make([]string, len(output)),
 	}
 	if a.fault.Unicode {
 		a.words = x.server.unicode
@@ -46,27 +60,24 @@ func newAnswer(x *exchange, g *generation, output []int, finish []string) *answe
 				a.reasoning[i] = min(a.fault.ReasoningCount, n)
 			}
 		}
+		reason := finish[i]
 		switch {
 		case a.fault.Finish != "":
-			a.finish[i] = a.fault.Finish
+			reason = a.fault.Finish
 		case a.fault.Output == "tool" && g.chat:
-			a.finish[i] = "tool_calls"
+			reason = "tool_calls"
 		}
+		a.finish[i], a.means[i] = a.renderer.Finish(reason)
 	}
-	object := `"text_completion"`
-	if g.chat {
-		object = `"chat.completion.chunk"`
-	}
-	a.head = `data: {"id":"` + a.id + `","object":` + object + `,"created":` + a.since + `,"model":` + quote(g.model) + `,"choices":[`
 	a.tail = strings.Repeat(a.fault.newline(), 2)
 	return a
 }
 
-func (a *answer) speaker(choice int) speaker {
+func (a *Answer) speaker(choice int) speaker {
 	return speaker{words: a.words, seed: a.g.seed + uint64(choice)*0x9e3779b97f4a7c15}
 }
 
-func (a *answer) appendWord(b []byte, choice, token int) []byte {
+func (a *Answer) appendWord(b []byte, choice, token int) []byte {
 	w := a.speaker(choice).word(token)
 	if a.fault.ASCII {
 		return append(b, w.ascii...)
@@ -74,96 +85,72 @@ func (a *answer) appendWord(b []byte, choice, token int) []byte {
 	return append(b, w.quoted...)
 }
 
-// appendWords appends tokens first to last as one JSON string.
-func (a *answer) appendWords(b []byte, choice, first, last int) []byte {
-	b = append(b, '"')
-	for k := first; k <= last; k++ {
-		at := len(b)
-		b = a.appendWord(b, choice, k)
-		copy(b[at:], b[at+1:]) // without its quotes
-		b = b[:len(b)-2]
-	}
-	return append(b, '"')
-}
-
-// kind is what a token is, and the field of the delta that carries it.
-func (a *answer) kind(choice, token int) (Kinds, string) {
+// kind is what a token is.
+func (a *Answer) kind(choice, token int) Kinds {
 	switch {
 	case !a.g.chat:
-		return Text, "text"
+		return Text
 	case token <= a.reasoning[choice]:
-		return Reasoning, "reasoning"
+		return Reasoning
 	case a.fault.Output == "tool":
-		return Tool, "tool_calls"
+		return Tool
 	case a.fault.Output == "refusal":
-		return Refusal, "refusal"
+		return Refusal
 	}
-	return Text, "content"
+	return Text
 }
 
-// appendChunk appends a chunk with tokens first to last of a choice; none where
-// last is less than first.
-func (a *answer) appendChunk(b []byte, choice, first, last int, finish string) []byte {
-	b = append(b, a.head...)
-	b = append(b, `{"index":`...)
-	b = strconv.AppendInt(b, int64(choice), 10)
-	if a.g.chat {
-		b = append(b, `,"delta":{`...)
-		if first <= last {
-			b = a.appendDelta(b, choice, first, last)
-		}
-		b = append(b, '}')
-	} else {
-		b = append(b, `,"text":`...)
-		b = a.appendWords(b, choice, first, last)
-	}
-	b = append(b, `,"logprobs":null,"finish_reason":`...)
-	if finish == "" {
-		return append(b, `null}]`...)
-	}
-	b = append(b, quote(finish)...)
-	return append(b, `,"stop_reason":null}]`...)
-}
-
-func (a *answer) appendDelta(b []byte, choice, first, last int) []byte {
-	kind, name := a.kind(choice, first)
-	switch kind {
-	case Tool:
-		b = append(b, `"tool_calls":[{"index":0,"function":{"arguments":`...)
-		b = a.appendWords(b, choice, first, last)
-		return append(b, `}}]`...)
-	case Reasoning:
-		if a.fault.Reasoning != "reasoning" {
-			b = append(b, `"reasoning_content":`...)
-			b = a.appendWords(b, choice, first, last)
-			if a.fault.Reasoning != "both" {
-				return b
+// record notes what was sent, as far as its last byte was.
+func (a *Answer) record() {
+	r := a.x.record
+	sent, finished := make([]int, len(a.output)), make([]bool, len(a.output))
+	if a.g.stream {
+		for _, e := range r.Events[:a.x.settled] {
+			r.UsageSent = r.UsageSent || e.Kinds&UsageReport != 0
+			if e.Tokens > 0 {
+				sent[max(0, e.Choice)] += e.Tokens
 			}
-			b = append(b, ',')
+			if e.Kinds&FinishReason == 0 {
+				continue
+			}
+			for i := range finished { // one that names no choice ends all
+				finished[i] = finished[i] || e.Choice == i || e.Choice < 0
+			}
+		}
+	} else if _, whole := r.First(Body); whole && a.whole {
+		copy(sent, a.sent)
+		for i := range finished {
+			finished[i] = true
+		}
+		r.UsageSent = a.usageInBody
+	}
+	r.Choices = make([]Choice, len(a.output))
+	for i := range r.Choices {
+		r.ReasoningTokens += min(sent[i], a.reasoning[i])
+		r.Choices[i] = a.said(i, sent[i])
+		if finished[i] {
+			r.Choices[i].Finish, r.Choices[i].Reason = a.finish[i], a.means[i]
 		}
 	}
-	b = append(append(append(b, '"'), name...), `":`...)
-	return a.appendWords(b, choice, first, last)
 }
 
-// appendUsage appends ,"usage":{…}.
-func (a *answer) appendUsage(b []byte, output, reasoning int) []byte {
-	input := a.x.record.PromptTokens
-	b = append(b, `,"usage":{"prompt_tokens":`...)
-	b = strconv.AppendInt(b, int64(input), 10)
-	b = append(b, `,"total_tokens":`...)
-	b = strconv.AppendInt(b, int64(input+output), 10)
-	b = append(b, `,"completion_tokens":`...)
-	b = strconv.AppendInt(b, int64(output), 10)
-	if a.fault.Reasoning != "" {
-		b = append(b, `,"completion_tokens_details":{"reasoning_tokens":`...)
-		b = strconv.AppendInt(b, int64(reasoning), 10)
-		b = append(b, '}')
+// said is what a choice has said with its first tokens.
+func (a *Answer) said(choice, tokens int) Choice {
+	thought := min(tokens, a.reasoning[choice])
+	c := Choice{Tokens: tokens, Reasoning: a.speaker(choice).say(1, thought)}
+	rest := a.speaker(choice).say(thought+1, tokens)
+	switch a.kind(choice, a.reasoning[choice]+1) {
+	case Tool:
+		c.Tool = rest
+	case Refusal:
+		c.Refusal = rest
+	default:
+		c.Text = rest
 	}
-	return append(b, '}')
+	return c
 }
 
-func (a *answer) totals() (output, reasoning int) {
+func (a *Answer) totals() (output, reasoning int) {
 	for i, n := range a.sent {
 		output += n
 		reasoning += min(n, a.reasoning[i])
@@ -171,134 +158,32 @@ func (a *answer) totals() (output, reasoning int) {
 	return output, reasoning
 }
 
-// record notes what was sent, as far as its last byte was.
-func (a *answer) record() {
-	r := a.x.record
-	sent, finished := make([]int, len(a.output)), make([]bool, len(a.output))
-	if a.g.stream {
-		for _, e := range r.Events[:a.x.settled] {
-			if e.Choice >= 0 {
-				sent[e.Choice] += e.Tokens
-				finished[e.Choice] = finished[e.Choice] || e.Kinds&FinishReason != 0
-			}
-			r.UsageSent = r.UsageSent || e.Kinds&UsageReport != 0
-		}
-	} else if _, whole := r.First(Body); whole && a.done {
-		copy(sent, a.sent)
-		for i := range finished {
-			finished[i] = true
-		}
-		r.UsageSent = a.fault.Usage != "none"
-	}
-	r.Choices = make([]Choice, len(a.output))
-	for i := range r.Choices {
-		c, n := &r.Choices[i], min(sent[i], a.reasoning[i])
-		r.ReasoningTokens += n
-		c.Tokens = sent[i]
-		c.Reasoning = a.speaker(i).say(1, n)
-		rest := a.speaker(i).say(n+1, sent[i])
-		switch kind, _ := a.kind(i, a.reasoning[i]+1); kind {
-		case Tool:
-			c.Tool = rest
-		case Refusal:
-			c.Refusal = rest
-		default:
-			c.Text = rest
-		}
-		if finished[i] {
-			c.Finish = a.finish[i]
-		}
-	}
-}
-
 // sendWhole sends an answer that does not stream.
-func (a *answer) sendWhole() error {
-	if a.fault.StreamError != "" {
-		return a.x.send(200, "application/json", a.errorChunk(nil))
-	}
+func (a *Answer) sendWhole() error {
 	copy(a.sent, a.output)
 	if a.fault.Output == "none" {
 		clear(a.sent)
 	}
-	object := `"text_completion"`
-	if a.g.chat {
-		object = `"chat.completion"`
-	}
-	b := append([]byte(nil), `{"id":"`+a.id+`","object":`+object+`,"created":`+a.since+`,"model":`+quote(a.g.model)+`,"choices":[`...)
-	for i := range a.output {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = a.appendChoice(b, i)
-	}
-	b = append(b, `],"system_fingerprint":"simulator"`...)
-	if a.fault.Usage != "none" {
-		b = a.appendUsage(b, sum(a.sent), sum(a.reasoning))
-	}
-	b = append(b, '}')
+	reply := a.renderer.Whole(a)
+	whole := false
 	switch {
+	case a.fault.StreamError != "":
 	case a.fault.Cut == "event" || a.fault.Cut == "finish":
-		b = b[:len(b)/2]
+		reply.Body = reply.Body[:len(reply.Body)/2]
 	case a.fault.Garbage != "":
-		b = append([]byte("{{{"), b...)
+		reply.Body = append([]byte("{{{"), reply.Body...)
 	default:
-		a.done = true
+		whole = true
 	}
-	err := a.x.send(200, "application/json", b)
-	if err == nil && a.done {
+	a.usageInBody, reply.Usage = reply.Usage, false
+	if err := a.x.reply(reply, Body); err != nil {
+		return err
+	}
+	if whole {
+		a.whole = true
 		a.x.record.Events[len(a.x.record.Events)-1].Tokens = sum(a.sent)
 	}
-	if err != nil {
-		a.done = false
-	}
-	return err
-}
-
-func (a *answer) appendChoice(b []byte, i int) []byte {
-	n := min(a.reasoning[i], a.sent[i])
-	b = append(b, `{"index":`...)
-	b = strconv.AppendInt(b, int64(i), 10)
-	if !a.g.chat {
-		b = a.appendWords(append(b, `,"text":`...), i, 1, a.sent[i])
-	} else {
-		b = append(b, `,"message":{"role":"assistant","content":`...)
-		kind, _ := a.kind(i, a.reasoning[i]+1)
-		if kind == Text {
-			b = a.appendWords(b, i, n+1, a.sent[i])
-		} else {
-			b = append(b, `null`...)
-		}
-		b = append(b, `,"refusal":`...)
-		if kind == Refusal {
-			b = a.appendWords(b, i, n+1, a.sent[i])
-		} else {
-			b = append(b, `null`...)
-		}
-		if kind == Tool {
-			b = append(b, `,"tool_calls":[{"id":"call_`+strconv.Itoa(i)+`","type":"function","function":{"name":"simulate","arguments":`...)
-			b = a.appendWords(b, i, n+1, a.sent[i])
-			b = append(b, `}}]`...)
-		}
-		if n > 0 {
-			if a.fault.Reasoning != "reasoning" {
-				b = a.appendWords(append(b, `,"reasoning_content":`...), i, 1, n)
-			}
-			if a.fault.Reasoning != "reasoning_content" {
-				b = a.appendWords(append(b, `,"reasoning":`...), i, 1, n)
-			}
-		}
-		b = append(b, '}')
-	}
-	return append(b, `,"logprobs":null,"finish_reason":`+quote(a.finish[i])+`,"stop_reason":null}`...)
-}
-
-func (a *answer) errorChunk(b []byte) []byte {
-	value := a.fault.StreamError
-	if _, isNumber := code(value).(int); !isNumber {
-		value = quote(value)
-	}
-	message := orString(a.fault.Message, "simulated: generation failed")
-	return append(b, `{"error":{"message":`+quote(message)+`,"type":"InternalServerError","param":null,"code":`+value+`}}`...)
+	return nil
 }
 
 func sum(numbers []int) int {

@@ -75,6 +75,10 @@ type Config struct {
 	// EmbeddingDimensions is the length of vectors; 0 is 384.
 	EmbeddingDimensions int `json:"embedding_dimensions"`
 
+	// Protocols are other providers' interfaces to the engine. They are asked
+	// before OpenAI's routes, in this order.
+	Protocols []Protocol `json:"-"`
+
 	// Faults are drawn for requests that do not ask for one themselves. The
 	// rates add up to at most 1.
 	Faults []FaultRate `json:"faults,omitempty"`
@@ -152,6 +156,9 @@ func (c Config) Validate() error {
 	complain(!(c.EOSProbability >= 0 && c.EOSProbability <= 1), "eos_probability is %v (give 0 to 1)", c.EOSProbability)
 	complain(c.MaxBatchedTokens > 0 && (c.MaxBatch == 0 || c.MaxBatch > c.MaxBatchedTokens),
 		"max_batched_tokens %d is less than max_batch %d (each sequence of a step takes a token)", c.MaxBatchedTokens, c.MaxBatch)
+	for i, p := range c.Protocols {
+		complain(p == nil, "protocol %d is nil", i+1)
+	}
 	for i, w := range c.Words {
 		complain(w == "" || !utf8.ValidString(w), "word %d is empty or no UTF-8: %q", i, w)
 	}

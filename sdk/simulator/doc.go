@@ -30,6 +30,38 @@
 // net/http writes the frame, and After is only when it took the bytes
 // (Record.Exact tells).
 //
+// # Other providers
+//
+// OpenAI's interface is built in. Another provider's is a Protocol in
+// Config.Protocols; it may live in any package, and those of the plugins live in
+// the plugins' tests. It does three things:
+//
+//   - Match and Read recognise a request, verify it (signature, token, path,
+//     required fields) and say in a Call what it asks for. A request that is
+//     refused, and whatever has nothing to do with the engine (a token, a list of
+//     models), is answered by Call.Reply.
+//   - a Renderer writes a generated answer: the provider's own events, in its own
+//     order and framing. For embeddings and rerank that is the function Render.
+//   - Error writes error answers.
+//
+// Engine, tokens, texts, faults, writes and the Record are the simulator's. The
+// Renderer decides what events there are and says with Answer.Send what each
+// means to a client; the Record has just these. Where a provider has no form for
+// something that a Fault can ask for, Lacks says so with the reason.
+//
+//	func (c chat) Tokens(a *simulator.Answer, t simulator.Tokens) {
+//		b := append(c.buf[:0], `{"type":"content-delta","text":`...)
+//		b = append(a.AppendText(b, t.Choice, t.First, t.Last), '}')
+//		a.SendSSE(t.Kind, t.Choice, t.Count(), "content-delta", b)
+//		…
+//	}
+//
+// A provider that took over OpenAI's bodies at other addresses needs no Renderer:
+// Call.OpenAI names the route that answers.
+//
+// A request needs X-Request-Id for its Record to be found by it, and may carry a
+// fault in X-Simulate, neither of them signed.
+//
 // # Misbehaviour
 //
 // A Fault is asked for by the request, in the header X-Simulate or in the body's

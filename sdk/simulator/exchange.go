@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,6 +27,11 @@ type exchange struct {
 	gone     <-chan struct{} // closed when the client went away
 	fault    Fault
 	settled  int // events whose last byte was sent
+
+	// Of requests in another provider's form:
+	protocol   Protocol // nil: OpenAI's
+	model      string   // in place of the body's; ""
+	credential string   // in place of the usual ones; ""
 }
 
 // errGone and errCut end an exchange early; both are expected.
@@ -57,10 +63,42 @@ func (x *exchange) route() error {
 		return x.control(control)
 	}
 	x.identify(path)
-	handlers := map[string]struct {
-		method string
-		serve  func() error
-	}{
+	for _, p := range x.server.config.Protocols {
+		if p.Match(r) {
+			x.protocol = p
+			return x.serveProtocol()
+		}
+	}
+	h, ok := x.handler(path)
+	if !ok {
+		return x.send(404, "application/json", []byte(`{"detail":"Not Found"}`))
+	}
+	if r.Method != h.method && !(h.method == http.MethodGet && r.Method == http.MethodHead) {
+		return x.send(405, "application/json", []byte(`{"detail":"Method Not Allowed"}`))
+	}
+	if path != "/health" && !x.authorized() {
+		return x.fail(401, "invalid_api_key", "invalid_request_error", "", "Incorrect API key provided.")
+	}
+	if x.tooLarge {
+		return x.failTooLarge()
+	}
+	if err := x.chooseFault(h.method == http.MethodPost); err != nil {
+		return x.fail(400, "", "BadRequestError", "simulate", err.Error())
+	}
+	if done, err := x.instead(); done {
+		return err
+	}
+	return h.serve()
+}
+
+type handler struct {
+	method string
+	serve  func() error
+}
+
+// handler is who answers a path of OpenAI's.
+func (x *exchange) handler(path string) (handler, bool) {
+	handlers := map[string]handler{
 		"/health":                {http.MethodGet, func() error { return x.send(200, "text/plain", nil) }},
 		"/v1/models":             {http.MethodGet, x.models},
 		"/v1/chat/completions":   {http.MethodPost, x.chat},
@@ -72,25 +110,11 @@ func (x *exchange) route() error {
 		"/v1/audio/speech":       {http.MethodPost, x.speech},
 	}
 	h, ok := handlers[path]
-	if !ok {
-		return x.send(404, "application/json", []byte(`{"detail":"Not Found"}`))
-	}
-	if r.Method != h.method && !(h.method == http.MethodGet && r.Method == http.MethodHead) {
-		return x.send(405, "application/json", []byte(`{"detail":"Method Not Allowed"}`))
-	}
-	if path != "/health" && !x.authorized() {
-		return x.fail(401, "invalid_api_key", "invalid_request_error", "", "Incorrect API key provided.")
-	}
-	if x.tooLarge {
-		return x.fail(413, "", "BadRequestError", "", fmt.Sprintf("The request's body has more than %d bytes.", x.server.config.MaxBodyBytes))
-	}
-	if err := x.chooseFault(h.method == http.MethodPost); err != nil {
-		return x.fail(400, "", "BadRequestError", "simulate", err.Error())
-	}
-	if done, err := x.instead(); done {
-		return err
-	}
-	return h.serve()
+	return h, ok
+}
+
+func (x *exchange) failTooLarge() error {
+	return x.fail(413, "", "BadRequestError", "", fmt.Sprintf("The request's body has more than %d bytes.", x.server.config.MaxBodyBytes))
 }
 
 // identify notes what is known of a request before it is read.
@@ -104,7 +128,7 @@ func (x *exchange) identify(path string) {
 	record.RequestBytes = int64(len(x.body))
 	if x.server.config.KeepBodies {
 		record.Header = r.Header.Clone()
-		for _, name := range []string{"Authorization", "Api-Key", "X-Api-Key"} {
+		for _, name := range []string{"Authorization", "Api-Key", "X-Api-Key", "X-Amz-Security-Token", "X-Goog-Api-Key"} {
 			record.Header.Del(name)
 		}
 		record.Body = x.body
@@ -112,6 +136,9 @@ func (x *exchange) identify(path string) {
 }
 
 func (x *exchange) credentials() string {
+	if x.credential != "" {
+		return x.credential
+	}
 	if bearer, ok := strings.CutPrefix(x.request.Header.Get("Authorization"), "Bearer "); ok {
 		return bearer
 	}
@@ -256,6 +283,29 @@ func (x *exchange) sendKinds(status int, contentType string, body []byte, kinds 
 	return x.wire.end()
 }
 
+// reply sends an answer that a protocol has made.
+func (x *exchange) reply(r Reply, kinds Kinds, more ...headerField) error {
+	x.record.ErrorCode = r.Code
+	err := x.sendKinds(orInt(r.Status, 200), orString(r.ContentType, "application/json"), r.Body, kinds, append(headerFields(r.Header), more...)...)
+	x.record.UsageSent = x.record.UsageSent || r.Usage && err == nil
+	return err
+}
+
+// replyHeader is the header of an answer that a protocol has made.
+func (x *exchange) replyHeader(r Reply) []headerField {
+	return x.header(orString(r.ContentType, "application/json"), headerFields(r.Header)...)
+}
+
+func headerFields(h http.Header) []headerField {
+	var fields []headerField
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			fields = append(fields, headerField{strings.ToLower(name), value})
+		}
+	}
+	return fields
+}
+
 func (x *exchange) sendJSON(status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -283,8 +333,13 @@ func errorObject(status int, errorCode, kind, param, message string) map[string]
 	return map[string]any{"error": object}
 }
 
-// fail answers with an error object in OpenAI's form.
+// fail answers with an error, in OpenAI's form or the protocol's own; kind and
+// param are OpenAI's.
 func (x *exchange) fail(status int, errorCode, kind, param, message string) error {
+	if x.protocol != nil {
+		return x.reply(x.protocol.Error(Failure{Status: status, Code: errorCode, Message: message}), Body|Error)
+	}
+	x.record.ErrorCode = orString(errorCode, strconv.Itoa(status))
 	return x.sendJSON(status, errorObject(status, errorCode, kind, param, message))
 }
 
@@ -315,6 +370,10 @@ func (x *exchange) errorAnswer() error {
 		contentType, body = "text/plain", []byte(message)
 	case "empty":
 	default:
+		if x.protocol != nil {
+			return x.reply(x.protocol.Error(Failure{Status: f.Error, Code: f.Code, Message: message}), Body|Error, more...)
+		}
+		x.record.ErrorCode = orString(f.Code, strconv.Itoa(f.Error))
 		kind := strings.TrimSuffix(strings.ReplaceAll(http.StatusText(f.Error), " ", ""), "Error") + "Error"
 		value = errorObject(f.Error, f.Code, kind, "", message)
 	}
@@ -355,6 +414,13 @@ func (x *exchange) control(path string) error {
 	return x.send(404, "application/json", []byte(`{"detail":"Not Found"}`))
 }
 
+func orInt(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
 func orString(s, otherwise string) string {
 	if s == "" {
 		return otherwise
@@ -384,6 +450,7 @@ func (x *exchange) models() error {
 
 // knows tells whether a model is served; where not, the answer has been sent.
 func (x *exchange) knows(model string) (bool, error) {
+	model = orString(x.model, model)
 	x.record.Model = model
 	models := x.server.config.Models
 	if model == "" && len(models) > 0 {

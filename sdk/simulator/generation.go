@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
 )
 
 // generation is what a chat or completion request asks for.
@@ -21,6 +20,7 @@ type generation struct {
 	stream          bool
 	includeUsage    bool
 	continuousUsage bool
+	renderer        func() Renderer
 }
 
 // generationBody is the part of the body that chat and completion share.
@@ -57,17 +57,11 @@ func (b *generationBody) read(x *exchange, chat bool) (generation, *badRequest) 
 	if !g.maxGiven {
 		g.maxTokens = max(g.maxTokens, g.minTokens)
 	}
-	const most = 1 << 30 // far beyond any model, and sums of it do not overflow
-	if g.maxTokens < 1 || g.maxTokens > most {
-		return g, &badRequest{"max_tokens", fmt.Sprintf("max_tokens must be at least 1 and at most %d, got %d.", most, g.maxTokens)}
-	}
-	if g.minTokens < 0 || g.minTokens > g.maxTokens {
-		return g, &badRequest{"min_tokens", fmt.Sprintf("min_tokens must be between 0 and max_tokens=%d, got %d.", g.maxTokens, g.minTokens)}
-	}
 	if b.N != nil {
-		if g.n = *b.N; g.n < 1 || g.n > 128 {
-			return g, &badRequest{"n", fmt.Sprintf("n must be between 1 and 128, got %d.", g.n)}
-		}
+		g.n = *b.N
+	}
+	if bad := g.bounds(); bad != nil {
+		return g, bad
 	}
 	if b.Seed != nil {
 		g.seed = mix(x.server.config.Seed ^ mix(uint64(*b.Seed)))
@@ -79,6 +73,20 @@ func (b *generationBody) read(x *exchange, chat bool) (generation, *badRequest) 
 		g.includeUsage, g.continuousUsage = b.StreamOptions.IncludeUsage, b.StreamOptions.ContinuousUsageStats
 	}
 	return g, nil
+}
+
+func (g *generation) bounds() *badRequest {
+	const most = 1 << 30 // far beyond any model, and sums of it do not overflow
+	if g.maxTokens < 1 || g.maxTokens > most {
+		return &badRequest{"max_tokens", fmt.Sprintf("max_tokens must be at least 1 and at most %d, got %d.", most, g.maxTokens)}
+	}
+	if g.minTokens < 0 || g.minTokens > g.maxTokens {
+		return &badRequest{"min_tokens", fmt.Sprintf("min_tokens must be between 0 and max_tokens=%d, got %d.", g.maxTokens, g.minTokens)}
+	}
+	if g.n < 1 || g.n > 128 {
+		return &badRequest{"n", fmt.Sprintf("n must be between 1 and 128, got %d.", g.n)}
+	}
+	return nil
 }
 
 // outputs returns the length of each choice and its finish reason.
@@ -130,7 +138,7 @@ func (x *exchange) chat() error {
 	config := &x.server.config
 	tokens := 0
 	for _, m := range body.Messages {
-		tokens += config.ChatTokensPerMessage + config.CountTokens(m.Content.text) + m.Content.images*config.ImageTokens
+		tokens += config.ChatTokensPerMessage + x.countPrompt(Prompt{Text: m.Content.text, Images: m.Content.images})
 	}
 	g.prompts = []int{tokens}
 	return x.generate(&g)
@@ -186,7 +194,7 @@ func (x *exchange) completion() error {
 	}
 	g.prompts = body.Prompt.tokens
 	for _, text := range body.Prompt.texts {
-		g.prompts = append(g.prompts, x.server.config.CountTokens(text))
+		g.prompts = append(g.prompts, x.countPrompt(Prompt{Text: text}))
 	}
 	return x.generate(&g)
 }
@@ -221,6 +229,15 @@ func (p *prompts) UnmarshalJSON(raw []byte) error {
 		p.tokens = append(p.tokens, len(ids))
 	}
 	return nil
+}
+
+// countPrompt counts the tokens of a prompt, and notes its text.
+func (x *exchange) countPrompt(p Prompt) int {
+	config := &x.server.config
+	if config.KeepBodies {
+		x.record.Prompts = append(x.record.Prompts, p.Text)
+	}
+	return config.CountTokens(p.Text) + p.Images*config.ImageTokens + p.Tokens
 }
 
 // enqueue hands sequences to the engine. It is false where they can never fit;
@@ -266,6 +283,9 @@ func (x *exchange) generate(g *generation) error {
 		return err
 	}
 	defer x.settle(sequences)
+	if g.renderer == nil {
+		g.renderer = func() Renderer { return &openAI{g: g} }
+	}
 	a := newAnswer(x, g, outputs, finish)
 	defer a.record()
 	if g.stream {
@@ -295,12 +315,4 @@ func (x *exchange) await(box *mailbox, sequences int) error {
 		}
 	}
 	return nil
-}
-
-func answerID(chat bool, seed uint64) string {
-	prefix := "cmpl-"
-	if chat {
-		prefix = "chatcmpl-"
-	}
-	return prefix + strconv.FormatUint(mix(seed), 16)
 }

@@ -31,6 +31,7 @@ type Server struct {
 	started time.Time
 
 	arrivals, connections atomic.Uint64
+	asides                atomic.Uint64
 	inFlight, tokens      atomic.Int64
 
 	closed chan struct{} // closed by Close
@@ -249,6 +250,7 @@ func (s *Server) Records(since uint64) []*Record { return s.journal.since(since)
 // Stats is the server's present state.
 type Stats struct {
 	Requests        uint64 `json:"requests"`    // begun since the start
+	Aside           uint64 `json:"aside"`       // of these, those whose Record is Aside
 	Connections     uint64 `json:"connections"` // accepted since the start
 	InFlight        int64  `json:"in_flight"`
 	OutputTokens    int64  `json:"output_tokens"` // of ended requests
@@ -266,7 +268,7 @@ func (s *Server) Stats() Stats {
 	open := len(s.conns)
 	s.mu.Unlock()
 	return Stats{
-		Requests: s.arrivals.Load(), Connections: s.connections.Load(), InFlight: s.inFlight.Load(),
+		Requests: s.arrivals.Load(), Aside: s.asides.Load(), Connections: s.connections.Load(), InFlight: s.inFlight.Load(),
 		OutputTokens: s.tokens.Load(), Running: running, Waiting: waiting, KVTokens: kv, Steps: steps,
 		OpenConnections: open,
 	}

@@ -31,7 +31,7 @@ func TestStreamSaysWhatTheRecordSays(t *testing.T) {
 	if len(text) != 8*4 {
 		t.Errorf("text %q is not eight words of four bytes", text)
 	}
-	want := []Choice{{Text: text, Finish: "length", Tokens: 8}}
+	want := []Choice{{Text: text, Finish: "length", Reason: "length", Tokens: 8}}
 	if diff := cmp.Diff(want, got.Choices); diff != "" {
 		t.Errorf("choices (-want +got):\n%s", diff)
 	}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
@@ -26,17 +27,18 @@ const Output = Kinds(backend.Output)
 var errStop = errors.New("simulator: the stream ends here")
 
 // streamFrom sends the answer token by token as the engine makes them.
-func (a *answer) streamFrom(box *mailbox) error {
+func (a *Answer) streamFrom(box *mailbox) error {
 	x := a.x
 	a.out = &deliverer{x: x, fault: a.fault, random: mix(x.server.config.Seed ^ x.record.Arrival ^ 'b')}
 	const room = 4096 // of events, at first: a request may ask for any number
 	x.record.Events = make([]Event, 0, min(sum(a.output)+4+2*len(a.output), room))
 	x.record.Writes = make([]Write, 0, cap(x.record.Events))
+	head := a.renderer.Head(a)
 	length := int64(-1)
 	if a.fault.Framing == "length" {
 		length = a.measure()
 	}
-	if err := x.wire.begin(200, x.header("text/event-stream; charset=utf-8"), a.fault.Framing, length); err != nil {
+	if err := x.wire.begin(orInt(head.Status, 200), x.replyHeader(head), a.fault.Framing, length); err != nil {
 		return err
 	}
 	x.event(Head, 0, 0, x.lastWrite())
@@ -62,15 +64,18 @@ func (a *answer) streamFrom(box *mailbox) error {
 }
 
 // measure returns how long the undisturbed stream is.
-func (a *answer) measure() int64 {
-	dry := newAnswer(a.x, a.g, a.output, a.finish)
+func (a *Answer) measure() int64 {
+	dry := newAnswer(a.x, a.g, a.output, slices.Clone(a.means))
+	dry.created = a.created
 	quiet := *a.fault
-	quiet.Stall, quiet.Disconnect, quiet.Cut = "", "", ""
+	quiet.Stall, quiet.Disconnect, quiet.Cut, quiet.Finish = "", "", "", ""
 	dry.fault = &quiet
+	copy(dry.finish, a.finish)
 	dry.out = &deliverer{dry: true}
+	dry.renderer.Head(dry)
 	// A dry deliverer has no errors.
 	if dry.early() {
-		_ = dry.opening()
+		dry.renderer.Start(dry)
 	}
 	for i, n := range a.output {
 		for k := 1; k <= n; k++ {
@@ -81,10 +86,11 @@ func (a *answer) measure() int64 {
 	return dry.out.offset
 }
 
-func (a *answer) tokens(box *mailbox) error {
+func (a *Answer) tokens(box *mailbox) error {
 	if a.early() {
-		if err := a.opening(); err != nil {
-			return err
+		a.renderer.Start(a)
+		if a.failed != nil {
+			return a.failed
 		}
 	}
 	var batch []emission
@@ -108,179 +114,75 @@ func (a *answer) tokens(box *mailbox) error {
 }
 
 // early tells whether something is sent before there is a token.
-func (a *answer) early() bool { return a.fault.First == "early-role" || a.fault.First == "no-choices" }
-
-// opening sends what comes before the first tokens of all choices.
-func (a *answer) opening() error {
-	if a.fault.First == "no-choices" {
-		a.buf = append(append(a.buf[:0], a.head...), `],"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}`...)
-		if err := a.emit(Other, -1, 0); err != nil {
-			return err
-		}
-	}
-	if a.fault.First == "none" || !a.g.chat {
-		return nil
-	}
-	for i := range a.output {
-		a.buf = append(a.buf[:0], a.head...)
-		a.buf = append(appendInt(append(a.buf, `{"index":`...), i), `,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]`...)
-		kinds := Role
-		if a.cumulative() {
-			a.buf, kinds = a.appendUsage(a.buf, 0, 0), Role|UsageReport
-		}
-		a.buf = append(a.buf, '}')
-		if err := a.emit(kinds, i, 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *answer) cumulative() bool { return a.g.continuousUsage || a.fault.Usage == "cumulative" }
+func (a *Answer) early() bool { return a.fault.First == "early-role" || a.fault.First == "no-choices" }
 
 // token takes the k-th token of a choice and sends it, once its chunk is full.
-func (a *answer) token(choice, k int, last bool) error {
+func (a *Answer) token(choice, k int, last bool) error {
 	if a.all == 0 && !a.early() {
-		if err := a.opening(); err != nil {
-			return err
-		}
+		a.renderer.Start(a)
 	}
 	a.all++
-	if !a.done && (a.all > a.fault.After || last && a.open == 1) {
-		a.done = true
+	t := Tokens{Choice: choice, First: a.sent[choice] + 1, Last: k, Ends: last, Final: last && a.open == 1}
+	if !a.disturbed && (a.all > a.fault.After || t.Final) {
+		a.disturbed = true
 		if err := a.midBody(choice, k); err != nil {
 			return err
 		}
 	}
+	if last {
+		t.Finish = a.finish[choice]
+	}
 	if a.fault.Output == "none" {
+		t.First, t.Last = 1, 0
 		if !last {
-			return nil
+			return a.failed
 		}
-		a.open--
-		return a.chunk(choice, 1, 0, true)
-	}
-	first := a.sent[choice] + 1
-	full := k-first+1 >= a.fault.TokensPerChunk
-	if !last && !full && k != a.reasoning[choice] {
-		return nil
-	}
-	if a.fault.Comments {
-		a.buf = append(a.buf[:0], ": keep-alive"...)
-		if err := a.emit(Comment, -1, 0); err != nil {
-			return err
+	} else {
+		if !last && t.Count() < a.fault.TokensPerChunk && k != a.reasoning[choice] {
+			return a.failed
 		}
-	}
-	if a.sent[choice] == a.reasoning[choice] {
-		if kind, _ := a.kind(choice, k); kind == Tool {
-			if err := a.toolOpening(choice); err != nil {
-				return err
-			}
+		if a.fault.Comments {
+			a.renderer.Comment(a)
 		}
+		t.Kind = a.kind(choice, k)
+		t.Opens = t.First == 1 || t.First == a.reasoning[choice]+1
+		a.sent[choice] = k
 	}
-	a.sent[choice] = k
 	if last {
 		a.open--
 	}
-	return a.chunk(choice, first, k, last)
-}
-
-func (a *answer) toolOpening(choice int) error {
-	a.buf = append(a.buf[:0], a.head...)
-	a.buf = append(appendInt(append(a.buf, `{"index":`...), choice), `,"delta":{"tool_calls":[{"index":0,"id":"call_`...)
-	a.buf = append(appendInt(a.buf, choice), `","type":"function","function":{"name":"simulate","arguments":""}}]},"logprobs":null,"finish_reason":null}]}`...)
-	return a.emit(Tool, choice, 0)
-}
-
-// chunk sends tokens first to last of a choice.
-func (a *answer) chunk(choice, first, last int, isLast bool) error {
-	kinds, finish := Kinds(0), ""
-	if first <= last {
-		kinds, _ = a.kind(choice, last)
-	}
-	separate := isLast && a.fault.Usage == "finish" // the finish reason has a chunk of its own
-	if isLast && !separate {
-		finish = a.finish[choice]
-		kinds |= FinishReason
-	}
-	if kinds != 0 {
-		a.buf = a.appendChunk(a.buf[:0], choice, first, last, finish)
-		switch {
-		case a.cumulative():
-			a.buf = a.appendUsage(a.buf, a.sent[choice], min(a.sent[choice], a.reasoning[choice]))
-			kinds |= UsageReport
-		case isLast && a.open == 0 && a.fault.Usage == "last":
-			a.buf = a.appendUsage(a.buf, sum(a.sent), sum(a.reasoning))
-			kinds |= UsageReport
-		case a.fault.Usage == "null":
-			a.buf = append(a.buf, `,"usage":null`...)
-		}
-		a.buf = append(a.buf, '}')
-		if err := a.emit(kinds, choice, max(0, last-first+1)); err != nil {
-			return err
-		}
-	}
-	if !separate {
-		return nil
-	}
-	a.buf = a.appendChunk(a.buf[:0], choice, 1, 0, a.finish[choice])
-	kinds = FinishReason
-	if a.open == 0 {
-		a.buf = a.appendUsage(a.buf, sum(a.sent), sum(a.reasoning))
-		kinds |= UsageReport
-	}
-	a.buf = append(a.buf, '}')
-	return a.emit(kinds, choice, 0)
+	a.renderer.Tokens(a, t)
+	return a.failed
 }
 
 // finale sends what follows the last token.
-func (a *answer) finale() error {
-	usage := a.g.includeUsage || a.fault.Usage == "final" || a.fault.Usage == "null"
-	switch a.fault.Usage {
-	case "none", "last", "finish":
-		usage = false
+func (a *Answer) finale() error {
+	a.renderer.End(a)
+	if a.fault.Cut != "done" {
+		a.renderer.Terminate(a)
 	}
-	if usage {
-		output, reasoning := a.totals()
-		a.buf = append(append(a.buf[:0], a.head...), ']')
-		a.buf = append(a.appendUsage(a.buf, output, reasoning), `,"system_fingerprint":"simulator"}`...)
-		if err := a.emit(UsageReport, -1, 0); err != nil {
-			return err
-		}
-	}
-	if a.fault.Cut == "done" {
-		return a.out.flush()
-	}
-	a.buf = append(a.buf[:0], "data: [DONE]"...)
-	if err := a.emit(Done, -1, 0); err != nil {
-		return err
+	if a.failed != nil {
+		return a.failed
 	}
 	return a.out.flush()
 }
 
 // midBody is what a fault does after so many tokens.
-func (a *answer) midBody(choice, token int) error {
+func (a *Answer) midBody(choice, token int) error {
 	x, f := a.x, a.fault
 	if f.Garbage != "" {
-		a.buf = append(a.buf[:0], `data: {"id":"broken","choices":[{"index":0,"delta":{"content":`...)
-		if f.Garbage == "bytes" {
-			a.buf = append(a.buf[:0], "\x00\xff\xfe\x80data\x01\x02: \xf0\x28\x8c"...)
-		}
-		if err := a.emit(Garbage, -1, 0); err != nil {
-			return err
-		}
+		a.renderer.Garbage(a, f.Garbage)
 	}
 	if f.StreamError != "" {
-		a.buf = a.errorChunk(append(a.buf[:0], "data: "...))
-		if err := a.emit(Error, -1, 0); err != nil {
-			return err
-		}
-		a.buf = append(a.buf[:0], "data: [DONE]"...)
-		if err := a.emit(Done, -1, 0); err != nil {
-			return err
-		}
-		return errStop
+		message := orString(f.Message, "simulated: generation failed")
+		x.record.ErrorCode = a.renderer.Fail(a, Failure{Code: f.StreamError, Message: message})
 	}
-	if f.Disconnect == "mid-body" || f.Stall == "mid-body" || f.Cut == "finish" || f.Cut == "event" {
+	switch {
+	case a.failed != nil:
+		return a.failed
+	case f.StreamError != "":
+		return errStop
+	case f.Disconnect == "mid-body" || f.Stall == "mid-body" || f.Cut == "finish" || f.Cut == "event":
 		if err := a.out.flush(); err != nil {
 			return err
 		}
@@ -296,19 +198,16 @@ func (a *answer) midBody(choice, token int) error {
 	case f.Cut == "finish":
 		return errStop
 	case f.Cut == "event":
-		a.buf = a.appendChunk(a.buf[:0], choice, token, token, "")
-		if err := a.out.unfinished(a.buf[:len(a.buf)/2]); err != nil {
-			return err
+		a.capture = &capture{}
+		a.renderer.Tokens(a, Tokens{Choice: choice, First: token, Last: token, Kind: a.kind(choice, token)})
+		if p := a.capture.frame; len(p) > 1 {
+			if err := a.out.unfinished(p[:len(p)/2]); err != nil {
+				return err
+			}
 		}
 		return errStop
 	}
 	return nil
-}
-
-// emit sends a.buf as an event.
-func (a *answer) emit(kinds Kinds, choice, tokens int) error {
-	a.buf = append(a.buf, a.tail...)
-	return a.out.deliver(Event{Kinds: kinds, Choice: choice, Tokens: tokens, Bytes: len(a.buf)}, a.buf)
 }
 
 func appendInt(b []byte, n int) []byte {

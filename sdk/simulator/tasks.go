@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -57,7 +58,7 @@ func (x *exchange) embeddings() error {
 	}
 	counts := slices.Clone(body.Input.tokens)
 	for _, text := range body.Input.texts {
-		counts = append(counts, x.server.config.CountTokens(text))
+		counts = append(counts, x.countPrompt(Prompt{Text: text}))
 	}
 	switch {
 	case len(counts) == 0:
@@ -139,27 +140,26 @@ func (x *exchange) rerank() error {
 		Document document `json:"document"`
 		Score    float64  `json:"relevance_score"`
 	}
-	results := make([]result, len(body.Documents))
-	counts := make([]int, len(body.Documents))
+	documents := make([]document, len(body.Documents))
+	prompts := make([]Prompt, len(body.Documents))
 	for i, raw := range body.Documents {
-		d := document{}
-		if json.Unmarshal(raw, &d.Text) != nil && json.Unmarshal(raw, &d) != nil {
+		d := &documents[i]
+		if json.Unmarshal(raw, &d.Text) != nil && json.Unmarshal(raw, d) != nil {
 			return x.fail(400, "", "BadRequestError", "documents", fmt.Sprintf("document %d is neither a text nor an object with a text.", i))
 		}
-		results[i] = result{i, d, draw(x.server.config.Seed, x.record.Arrival, uint64(i))}
-		counts[i] = x.server.config.CountTokens(body.Query) + x.server.config.CountTokens(d.Text)
+		prompts[i].Text = d.Text
 	}
-	if ok, err := x.forward(counts, 0); !ok {
+	top := 0
+	if body.TopN != nil {
+		top = *body.TopN
+	}
+	ranks, ok, err := x.rank(body.Query, prompts, top)
+	if !ok {
 		return err
 	}
-	slices.SortFunc(results, func(a, b result) int {
-		if a.Score > b.Score {
-			return -1
-		}
-		return 1
-	})
-	if n := body.TopN; n != nil && *n > 0 && *n < len(results) {
-		results = results[:*n]
+	results := make([]result, len(ranks))
+	for i, r := range ranks {
+		results[i] = result{r.Index, documents[r.Index], r.Score}
 	}
 	answer := map[string]any{
 		"id": "score-" + strconv.FormatUint(x.record.Arrival, 16), "model": x.record.Model, "results": results,
@@ -168,6 +168,25 @@ func (x *exchange) rerank() error {
 		answer["usage"] = usage
 	}
 	return x.sendJSON(200, answer)
+}
+
+// rank lets the engine read query and documents, and draws their order; top 0 is
+// all. Where ok is false there is nothing to answer any more.
+func (x *exchange) rank(query string, documents []Prompt, top int) (ranks []Rank, ok bool, err error) {
+	counts := make([]int, len(documents))
+	ranks = make([]Rank, len(documents))
+	for i, d := range documents {
+		ranks[i] = Rank{i, draw(x.server.config.Seed, x.record.Arrival, uint64(i))}
+		counts[i] = x.server.config.CountTokens(query) + x.countPrompt(d)
+	}
+	if ok, err := x.forward(counts, 0); !ok {
+		return nil, false, err
+	}
+	slices.SortFunc(ranks, func(a, b Rank) int { return cmp.Compare(b.Score, a.Score) })
+	if top > 0 && top < len(ranks) {
+		ranks = ranks[:top]
+	}
+	return ranks, true, nil
 }
 
 func (x *exchange) images() error {

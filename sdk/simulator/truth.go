@@ -34,6 +34,11 @@ type Record struct {
 	Fault  string `json:"fault,omitempty"`
 	Status int    `json:"status"` // sent; 0: none was
 	End    End    `json:"end"`
+	// ErrorCode is the code of the error that was sent, as it stands in the
+	// answer; "" where it has none.
+	ErrorCode string `json:"error_code,omitempty"`
+	// Aside: a Protocol answered without the engine (a token, a list of models).
+	Aside bool `json:"aside,omitempty"`
 
 	PromptTokens    int      `json:"prompt_tokens,omitempty"`
 	OutputTokens    int      `json:"output_tokens,omitempty"`    // sent, over all choices
@@ -58,9 +63,11 @@ type Record struct {
 	Writes        []Write `json:"writes"`
 	Events        []Event `json:"events"`
 
-	// With Config.KeepBodies. The header has no credentials.
-	Header http.Header `json:"header,omitempty"`
-	Body   []byte      `json:"body,omitempty"`
+	// With Config.KeepBodies. The header has no credentials. Prompts are the texts
+	// as they were read from the body.
+	Header  http.Header `json:"header,omitempty"`
+	Body    []byte      `json:"body,omitempty"`
+	Prompts []string    `json:"prompts,omitempty"`
 }
 
 // End says how a request ended.
@@ -79,7 +86,8 @@ type Choice struct {
 	Reasoning string `json:"reasoning,omitempty"`
 	Tool      string `json:"tool,omitempty"`
 	Refusal   string `json:"refusal,omitempty"`
-	Finish    string `json:"finish,omitempty"` // "": none was sent
+	Finish    string `json:"finish,omitempty"` // as it was sent; "": none was
+	Reason    string `json:"reason,omitempty"` // what Finish means, in OpenAI's words
 	Tokens    int    `json:"tokens"`
 }
 
@@ -110,7 +118,7 @@ type Kinds uint16
 // Kinds beyond those of sdk/backend.
 const (
 	Head     Kinds = 1 << (iota + 9) // status line and header
-	Done                             // data: [DONE]
+	Done                             // the mark of the end: data: [DONE]
 	Comment                          // a comment line
 	Error                            // an error object
 	Garbage                          // what no client can read
