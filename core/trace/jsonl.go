@@ -1,0 +1,256 @@
+package trace
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+)
+
+// line is a row of any JSONL format.
+type line struct {
+	// Mooncake and Bailian.
+	Timestamp    *json.Number `json:"timestamp"`
+	InputLength  *int64       `json:"input_length"`
+	OutputLength *int64       `json:"output_length"`
+	HashIDs      []uint64     `json:"hash_ids"`
+	SessionID    *string      `json:"session_id"`
+	TextInput    string       `json:"text_input"`
+	// Bailian.
+	ChatID       *json.Number `json:"chat_id"`
+	ParentChatID *json.Number `json:"parent_chat_id"`
+	// Our own.
+	AtS          *float64 `json:"at_s"`
+	AtMS         *float64 `json:"at_ms"`
+	InputTokens  *int64   `json:"input_tokens"`
+	OutputTokens *int64   `json:"output_tokens"`
+	BlockIDs     []uint64 `json:"block_ids"`
+	BlockTokens  *int64   `json:"block_tokens"`
+	Session      string   `json:"session"`
+	Text         string   `json:"text"`
+}
+
+// Tokens a block by format.
+const (
+	mooncakeBlockTokens = 512
+	bailianBlockTokens  = 16
+	ownBlockTokens      = 512
+)
+
+// format tells which format a line is of.
+func (l *line) format() (string, error) {
+	switch {
+	case l.AtS != nil && l.AtMS != nil:
+		return "", errors.New("at_s and at_ms exclude each other")
+	case (l.AtS != nil || l.AtMS != nil) && l.Timestamp != nil:
+		return "", errors.New("timestamp and at_s or at_ms in one trace: which unit holds?")
+	case l.AtS != nil || l.AtMS != nil:
+		return "own", nil
+	case l.Timestamp == nil:
+		return "", errors.New("there is neither timestamp nor at_s nor at_ms")
+	case l.ChatID != nil:
+		return "Bailian", nil
+	}
+	return "Mooncake", nil
+}
+
+// jsonlReader reads lines of one format.
+type jsonlReader struct {
+	trace    *Trace
+	options  Options
+	field    string                 // the field of our own format that tells the time
+	sessions map[json.Number]string // Bailian: chat to the first of its conversation
+	block    int64                  // tokens a block as the lines say
+	whole    bool                   // Mooncake: times so far are whole numbers
+	rows     []row
+}
+
+func (t *Trace) readJSONL(b *bufio.Reader, o Options) ([]row, error) {
+	r := &jsonlReader{trace: t, options: o, sessions: map[json.Number]string{}, whole: true}
+	number := 0
+	for {
+		text, err := readLine(b)
+		number++
+		if len(bytes.TrimSpace(text)) > 0 {
+			if err := r.add(text); err != nil {
+				return nil, fmt.Errorf("line %d: %w", number, err)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return r.rows, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+}
+
+// readLine reads a line of bounded length.
+func readLine(b *bufio.Reader) ([]byte, error) {
+	var whole []byte
+	for {
+		part, err := b.ReadSlice('\n')
+		whole = append(whole, part...)
+		if len(whole) > lineBytesMax {
+			return nil, fmt.Errorf("it has more than %d MiB", lineBytesMax>>20)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return whole, err
+		}
+	}
+}
+
+func (r *jsonlReader) add(text []byte) error {
+	var l line
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if err := json.Unmarshal(text, &l); err != nil {
+		return fmt.Errorf("no JSON object of a trace: %w", err)
+	}
+	format, err := l.format()
+	if err != nil {
+		return err
+	}
+	if r.trace.Format == "" {
+		r.trace.Format = format
+	}
+	if format != r.trace.Format {
+		return fmt.Errorf("it is of the %s format, the lines before of %s: one trace has one format and one unit of time", format, r.trace.Format)
+	}
+	if format == "own" {
+		return r.addOwn(&l)
+	}
+	return r.addRecorded(&l, format)
+}
+
+// addRecorded takes a line of Mooncake or Bailian.
+func (r *jsonlReader) addRecorded(l *line, format string) error {
+	if l.InputLength == nil || l.OutputLength == nil {
+		return errors.New("input_length or output_length is missing")
+	}
+	at, err := r.recordedTime(l, format)
+	if err != nil {
+		return err
+	}
+	in, err := checkTokens("input_length", *l.InputLength)
+	if err != nil {
+		return err
+	}
+	out, err := checkTokens("output_length", *l.OutputLength)
+	if err != nil {
+		return err
+	}
+	r.trace.BlockTokens = mooncakeBlockTokens
+	request := Request{InputTokens: in, OutputTokens: out, Blocks: l.HashIDs, Text: l.TextInput}
+	if l.SessionID != nil {
+		request.Session = *l.SessionID
+	}
+	if format == "Bailian" {
+		r.trace.BlockTokens = bailianBlockTokens
+		request.Session = r.session(l)
+	}
+	if r.options.BlockTokens > 0 {
+		r.trace.BlockTokens = r.options.BlockTokens
+	}
+	r.rows = r.trace.take(r.rows, row{at, request})
+	return nil
+}
+
+// session is the root of a Bailian chat.
+func (r *jsonlReader) session(l *line) string {
+	root := l.ChatID.String()
+	if p := l.ParentChatID; p != nil && !strings.HasPrefix(p.String(), "-") {
+		if of, ok := r.sessions[*p]; ok {
+			root = of
+		} else {
+			root = p.String()
+		}
+	}
+	r.sessions[*l.ChatID] = root
+	return root
+}
+
+// recordedTime is the time of a line of Mooncake (whole milliseconds) or
+// Bailian (seconds), unless the user says otherwise.
+func (r *jsonlReader) recordedTime(l *line, format string) (time.Duration, error) {
+	n, err := l.Timestamp.Float64()
+	if err != nil || math.IsNaN(n) {
+		return 0, fmt.Errorf("timestamp %q is no number", l.Timestamp)
+	}
+	unit := r.options.Unit
+	if unit == UnitOfFormat {
+		unit = Seconds
+		if format == "Mooncake" {
+			unit = Milliseconds
+			if n != math.Trunc(n) {
+				return 0, fmt.Errorf("timestamp %s is no whole number of milliseconds, which this format has (if the times are seconds: --trace-time-unit s)", l.Timestamp)
+			}
+		}
+	}
+	if unit == Milliseconds {
+		n /= 1000
+	}
+	return seconds(n)
+}
+
+// addOwn takes a line of our own format.
+func (r *jsonlReader) addOwn(l *line) error {
+	field, at := "at_s", 0.0
+	if l.AtMS != nil {
+		field, at = "at_ms", *l.AtMS/1000
+	} else {
+		at = *l.AtS
+	}
+	if r.field == "" {
+		r.field = field
+	}
+	if r.field != field {
+		return fmt.Errorf("%s, where the lines before have %s: one trace has one unit of time", field, r.field)
+	}
+	offset, err := seconds(at)
+	if err != nil {
+		return err
+	}
+	if l.OutputTokens == nil || l.InputTokens == nil && l.Text == "" {
+		return errors.New("output_tokens, or both input_tokens and text, are missing")
+	}
+	request := Request{Blocks: l.BlockIDs, Session: l.Session, Text: l.Text}
+	if request.OutputTokens, err = checkTokens("output_tokens", *l.OutputTokens); err != nil {
+		return err
+	}
+	if l.InputTokens != nil {
+		if request.InputTokens, err = checkTokens("input_tokens", *l.InputTokens); err != nil {
+			return err
+		}
+	}
+	if err := r.blockTokens(l); err != nil {
+		return err
+	}
+	r.rows = r.trace.take(r.rows, row{offset, request})
+	return nil
+}
+
+// blockTokens takes the size of blocks, which is one for the whole trace.
+func (r *jsonlReader) blockTokens(l *line) error {
+	size := int64(ownBlockTokens)
+	switch {
+	case r.options.BlockTokens > 0:
+		size = int64(r.options.BlockTokens)
+	case l.BlockTokens != nil:
+		size = *l.BlockTokens
+	case r.block > 0:
+		size = r.block
+	}
+	if size < 1 || size > tokensMax {
+		return fmt.Errorf("block_tokens is %d", size)
+	}
+	if r.block > 0 && size != r.block {
+		return fmt.Errorf("block_tokens is %d, on the lines before %d: one trace has one size of blocks", size, r.block)
+	}
+	r.block, r.trace.BlockTokens = size, int(size)
+	return nil
+}

@@ -1,0 +1,166 @@
+package trace_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genai-bench/genai-bench/core/trace"
+)
+
+const s, ms = time.Second, time.Millisecond
+
+func TestFormats(t *testing.T) {
+	for name, c := range map[string]struct {
+		text    string
+		options trace.Options
+		want    trace.Trace
+	}{
+		"Mooncake: milliseconds, 512 tokens a block": {
+			text: `{"timestamp": 27482, "input_length": 6955, "output_length": 52, "hash_ids": [46, 47]}
+{"timestamp": 30535, "input_length": 6472, "output_length": 26, "hash_ids": [46, 99]}
+`,
+			want: trace.Trace{Format: "Mooncake", BlockTokens: 512, Requests: []trace.Request{
+				{InputTokens: 6955, OutputTokens: 52, Blocks: []uint64{46, 47}},
+				{At: 3053 * ms, InputTokens: 6472, OutputTokens: 26, Blocks: []uint64{46, 99}},
+			}},
+		},
+		"Mooncake with seconds, said by the user": {
+			text:    `{"timestamp": 1.5, "input_length": 1, "output_length": 2}` + "\n" + `{"timestamp": 2.25, "input_length": 1, "output_length": 2, "session_id": "a"}`,
+			options: trace.Options{Unit: trace.Seconds},
+			want: trace.Trace{Format: "Mooncake", Requests: []trace.Request{
+				{InputTokens: 1, OutputTokens: 2}, {At: 750 * ms, InputTokens: 1, OutputTokens: 2, Session: "a"},
+			}},
+		},
+		"Bailian: seconds, 16 tokens a block, chats with parents": {
+			text: `{"chat_id": 159, "parent_chat_id": -1, "timestamp": 61.114, "input_length": 521, "output_length": 132, "type": "text", "turn": 1, "hash_ids": [1089, 1090]}
+{"chat_id": 160, "parent_chat_id": 159, "timestamp": 62.114, "input_length": 700, "output_length": 1, "type": "text", "turn": 2, "hash_ids": [1089]}
+{"chat_id": 161, "parent_chat_id": 160, "timestamp": 63.114, "input_length": 800, "output_length": 1, "type": "text", "turn": 3}`,
+			want: trace.Trace{Format: "Bailian", BlockTokens: 16, Requests: []trace.Request{
+				{InputTokens: 521, OutputTokens: 132, Blocks: []uint64{1089, 1090}, Session: "159"},
+				{At: s, InputTokens: 700, OutputTokens: 1, Blocks: []uint64{1089}, Session: "159"},
+				{At: 2 * s, InputTokens: 800, OutputTokens: 1, Session: "159"},
+			}},
+		},
+		"BurstGPT of six columns; failed rows are left out": {
+			text: "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n" +
+				"5,ChatGPT,472,18,490,Conversation log\n45,ChatGPT,1087,0,1087,Conversation log\n118.5,GPT-4,417,276,693,API log\n",
+			want: trace.Trace{Format: "BurstGPT", Skipped: 1, Requests: []trace.Request{
+				{InputTokens: 472, OutputTokens: 18}, {At: 113500 * ms, InputTokens: 417, OutputTokens: 276},
+			}},
+		},
+		"BurstGPT of eight columns, found by header": {
+			text: "\ufeffTimestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n" +
+				"0,s1,2.5,ChatGPT,10.0,20.0,30,API log\n",
+			want: trace.Trace{Format: "BurstGPT", Requests: []trace.Request{{InputTokens: 10, OutputTokens: 20, Session: "s1"}}},
+		},
+		"Azure keeps all seven decimals; rows are put in order": {
+			text: "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805901,374,44\n2023-11-16 18:15:46.6805900,396,109\n",
+			want: trace.Trace{Format: "Azure", Requests: []trace.Request{
+				{InputTokens: 396, OutputTokens: 109}, {At: 100, InputTokens: 374, OutputTokens: 44},
+			}},
+		},
+		"Azure with CR LF and a zone": {
+			text: "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2024-05-10 00:00:00.009930+00:00,374,44\r\n",
+			want: trace.Trace{Format: "Azure", Requests: []trace.Request{{InputTokens: 374, OutputTokens: 44}}},
+		},
+		"our own": {
+			text: `{"at_s": 0, "input_tokens": 100, "output_tokens": 10, "block_ids": [1, 2], "block_tokens": 32, "session": "x"}
+
+{"at_s": 0.25, "output_tokens": 5, "text": "What is it?"}`,
+			want: trace.Trace{Format: "own", BlockTokens: 32, Requests: []trace.Request{
+				{InputTokens: 100, OutputTokens: 10, Blocks: []uint64{1, 2}, Session: "x"},
+				{At: 250 * ms, OutputTokens: 5, Text: "What is it?"},
+			}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trace.Read(strings.NewReader(c.text), c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&c.want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBadTraces(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"empty":                  {"", "the trace is empty"},
+		"an array":               {"[{}]", "an object a line"},
+		"other columns":          {"a,b\n1,2\n", "the columns are a, b; a trace has TIMESTAMP"},
+		"no JSON":                {"{\"timestamp\": 1,\n", "line 1: no JSON object"},
+		"no time":                {`{"input_length": 1, "output_length": 1}`, "line 1: there is neither timestamp"},
+		"no length":              {`{"timestamp": 1}`, "line 1: input_length or output_length is missing"},
+		"mixed formats":          {`{"timestamp": 1, "input_length": 1, "output_length": 1}` + "\n" + `{"chat_id": 1, "timestamp": 1, "input_length": 1, "output_length": 1}`, "line 2: it is of the Bailian format, the lines before of Mooncake"},
+		"mixed units":            {`{"at_s": 1, "input_tokens": 1, "output_tokens": 1}` + "\n" + `{"at_ms": 1, "input_tokens": 1, "output_tokens": 1}`, "line 2: at_ms, where the lines before have at_s"},
+		"both units":             {`{"at_s": 1, "at_ms": 1000, "input_tokens": 1, "output_tokens": 1}`, "at_s and at_ms exclude each other"},
+		"seconds in Mooncake":    {`{"timestamp": 1000, "input_length": 1, "output_length": 1}` + "\n" + `{"timestamp": 1.25, "input_length": 1, "output_length": 1}`, "line 2: timestamp 1.25 is no whole number of milliseconds"},
+		"a date among numbers":   {"Timestamp,Request tokens,Response tokens\n1,1,1\n2023-11-16 18:15:46,1,1\n", "line 3: Timestamp: \"2023-11-16 18:15:46\" is no number of seconds (mixed units"},
+		"a number among dates":   {"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,1,1\n17.5,1,1\n", "line 3: TIMESTAMP: \"17.5\" is no date and time"},
+		"negative tokens":        {`{"timestamp": 1, "input_length": -5, "output_length": 1}`, "input_length is -5"},
+		"absurd tokens":          {`{"timestamp": 1, "input_length": 5000000000, "output_length": 1}`, "which is no number of tokens"},
+		"absurd time":            {`{"at_s": 1e300, "input_tokens": 1, "output_tokens": 1}`, "out of range"},
+		"all failed":             {"Timestamp,Request tokens,Response tokens\n1,5,0\n", "no request that can be sent (1 rows"},
+		"ragged CSV":             {"Timestamp,Request tokens,Response tokens\n1,5\n", "line 2: wrong number of fields"},
+		"two block sizes":        {`{"at_s": 1, "input_tokens": 1, "output_tokens": 1, "block_tokens": 16}` + "\n" + `{"at_s": 1, "input_tokens": 1, "output_tokens": 1, "block_tokens": 32}`, "one size of blocks"},
+		"words for tokens":       {"Timestamp,Request tokens,Response tokens\n1,many,5\n", `Request tokens "many" is no number`},
+		"a fraction of a token":  {"Timestamp,Request tokens,Response tokens\n1,1.5,5\n", `Request tokens "1.5" is no number`},
+		"blocks of a wrong type": {`{"timestamp": 1, "input_length": 1, "output_length": 1, "hash_ids": ["a"]}`, "line 1: no JSON object of a trace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := trace.Read(strings.NewReader(c.text), trace.Options{})
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want one line with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestATraceTellsOfItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.jsonl")
+	if err := os.WriteFile(path, []byte(`{"timestamp": 0, "input_length": 10, "output_length": 2}
+{"timestamp": 500, "input_length": 30, "output_length": 4}
+{"timestamp": 1000, "input_length": 50, "output_length": 0}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := trace.Load(path, trace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "trace " + path + " (Mooncake): 2 requests over 500ms, 2 requests/s, on average 20 tokens in and 3 out; 1 rows without input or output left out"
+	if got.String() != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if _, err := trace.Load(filepath.Join(t.TempDir(), "none"), trace.Options{}); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("error %v of a file that is not there", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"timestamp": 27482, "input_length": 6955, "output_length": 52, "hash_ids": [46, 47]}`))
+	f.Add([]byte(`{"chat_id": 1, "parent_chat_id": -1, "timestamp": 1.5, "input_length": 5, "output_length": 5}`))
+	f.Add([]byte(`{"at_s": 1, "input_tokens": 5, "output_tokens": 5, "block_ids": [1], "block_tokens": 16}`))
+	f.Add([]byte("Timestamp,Request tokens,Response tokens\n1,5,5\n"))
+	f.Add([]byte("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,1,1\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := trace.Read(strings.NewReader(string(data)), trace.Options{})
+		if err != nil {
+			return
+		}
+		last := time.Duration(0)
+		for i, r := range got.Requests {
+			if i == 0 && r.At != 0 || r.At < last || r.OutputTokens < 1 || r.InputTokens < 1 && r.Text == "" {
+				t.Fatalf("request %d of %d: %+v after %v", i, len(got.Requests), r, last)
+			}
+			last = r.At
+		}
+	})
+}
