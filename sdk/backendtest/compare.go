@@ -30,9 +30,9 @@ func printAll(value any) string {
 }
 
 // compare holds a successful outcome of a chat or completion against the truth.
-func compare(t *testing.T, o *backend.Outcome, r *simulator.Record) {
+func (k *kit) compare(t *testing.T, o *backend.Outcome, r *simulator.Record) {
 	t.Helper()
-	compareUsage(t, o.Usage, r)
+	k.compareUsage(t, o.Usage, r)
 	compareChoices(t, o.Choices, r)
 	compareExchange(t, o, r)
 	if r.Stream {
@@ -42,7 +42,7 @@ func compare(t *testing.T, o *backend.Outcome, r *simulator.Record) {
 	}
 }
 
-func compareUsage(t *testing.T, u backend.Usage, r *simulator.Record) {
+func (k *kit) compareUsage(t *testing.T, u backend.Usage, r *simulator.Record) {
 	t.Helper()
 	if !r.UsageSent {
 		if u.Reported() || u.Input != nil || u.Output != nil {
@@ -51,7 +51,11 @@ func compareUsage(t *testing.T, u backend.Usage, r *simulator.Record) {
 		return
 	}
 	number := func(what string, got *int64, want int) {
-		if got == nil || *got != int64(want) {
+		if why := k.lacks("usage."+what, r.Stream); why != "" {
+			if got != nil {
+				t.Errorf("usage has %d for %s, which nobody reported (%s)", *got, what, why)
+			}
+		} else if got == nil || *got != int64(want) {
 			t.Errorf("usage has %s for %s, want %d", printAll(got), what, want)
 		}
 	}
@@ -88,7 +92,7 @@ func compareChoices(t *testing.T, got []backend.Choice, r *simulator.Record) {
 		if !strings.HasSuffix(c.ToolText, want.Tool) || want.Tool == "" && c.ToolText != "" {
 			t.Errorf("choice %d has the tool text %q, want one that ends in %q", i, c.ToolText, want.Tool)
 		}
-		finish, known := finishes[want.Finish]
+		finish, known := finishes[want.Reason]
 		if !known {
 			finish = backend.FinishUnknown
 		}

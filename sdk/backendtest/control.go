@@ -188,7 +188,7 @@ func (k *kit) manyAtOnce(t *testing.T) {
 		if o.Seq != r.Seq || o.Status != backend.StatusOK {
 			t.Fatalf("request %d: seq %d, status %v: %v", r.Seq, o.Seq, o.Status, o.Error)
 		}
-		compare(t, o, s.truth(t, r))
+		k.compare(t, o, s.truth(t, r))
 	}
 }
 

@@ -29,7 +29,9 @@ const (
 	plantedProxy = "PLANTED-PROXY-PASSWORD-5e2d"
 )
 
-func secrets() []string { return []string{plantedKey, plantedValue, plantedProxy} }
+func (k *kit) secrets() []string {
+	return append([]string{plantedKey, plantedValue, plantedProxy}, k.Secrets...)
+}
 
 // kit is the suite run one way.
 type kit struct {
@@ -122,7 +124,7 @@ func (k *kit) runner(t *testing.T) (host.Runner, *logs) {
 		if err := r.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("Close: %v", err)
 		}
-		captured.expectNoSecret(t)
+		k.expectNoSecret(t, "the log", captured.String())
 	})
 	return r, captured
 }
@@ -224,6 +226,9 @@ func (k *kit) request(task backend.Task, kind backend.Kind) *backend.Request {
 		r.Completion = &backend.Completion{Prompt: "Once upon a time", MaxTokens: 8}
 	case backend.KindEmbed:
 		r.Embed = &backend.Embed{Inputs: []string{"one", "two", "three"}}
+		if task == backend.ImageToEmbedding {
+			r.Embed = &backend.Embed{Images: []backend.Image{*picture()}}
+		}
 	case backend.KindRerank:
 		r.Rerank = &backend.Rerank{Query: "which?", Documents: []string{"this", "that"}}
 	case backend.KindImage:
@@ -232,6 +237,11 @@ func (k *kit) request(task backend.Task, kind backend.Kind) *backend.Request {
 		r.Speech = &backend.Speech{Text: "Good morning, all of you.", Voice: "alloy"}
 	}
 	return r
+}
+
+// picture is the smallest that a server may take for one.
+func picture() *backend.Image {
+	return &backend.Image{Bytes: []byte("\xff\xd8\xff\xe0"), MIME: "image/jpeg"}
 }
 
 func setStream(r *backend.Request, stream bool) {
@@ -281,7 +291,7 @@ func (s *session) wait(t *testing.T, r *backend.Request) *backend.Outcome {
 	if (o.Error != nil) != (o.Status != backend.StatusOK) {
 		t.Errorf("status %v with error %v", o.Status, o.Error)
 	}
-	expectNoSecret(t, "the outcome", o)
+	s.kit.expectNoSecret(t, "the outcome", o)
 	return o
 }
 
@@ -333,7 +343,7 @@ func (s *session) doOK(t *testing.T, r *backend.Request) (*backend.Outcome, *sim
 		t.Fatalf("status %v: %v", o.Status, o.Error)
 	}
 	record := s.truth(t, r)
-	compare(t, o, record)
+	s.kit.compare(t, o, record)
 	return o, record
 }
 
@@ -349,22 +359,17 @@ func (l *logs) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
-func (l *logs) expectNoSecret(t *testing.T) {
-	t.Helper()
+func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range secrets() {
-		if strings.Contains(l.buf.String(), s) {
-			t.Errorf("the log has the planted secret %q", s)
-		}
-	}
+	return l.buf.String()
 }
 
 // expectNoSecret looks for planted secrets in every printed form of a value.
-func expectNoSecret(t *testing.T, what string, value any) {
+func (k *kit) expectNoSecret(t *testing.T, what string, value any) {
 	t.Helper()
 	printed := printAll(value)
-	for _, s := range secrets() {
+	for _, s := range k.secrets() {
 		if strings.Contains(printed, s) {
 			t.Errorf("%s has the planted secret %q", what, s)
 		}

@@ -49,7 +49,7 @@ func (k *kit) opensWell(t *testing.T) {
 	r, logs := k.runner(t)
 	config := k.config(t, s.URL())
 	for _, o := range k.description.Options {
-		if o.Type == option.Secret {
+		if o.Type == option.Secret && !slices.Contains(k.KeepOptions, o.Name) {
 			config.Options[o.Name] = secret.New(plantedValue)
 		}
 	}
@@ -73,9 +73,9 @@ func (k *kit) opensWell(t *testing.T) {
 		t.Error("Open does not say which clock is in use")
 	}
 	checkProblems(t, opened.Problems)
-	expectNoSecret(t, "what Open answered", opened)
-	expectNoSecret(t, "EffectiveConfig", string(opened.EffectiveConfig))
-	logs.expectNoSecret(t)
+	k.expectNoSecret(t, "what Open answered", opened)
+	k.expectNoSecret(t, "EffectiveConfig", string(opened.EffectiveConfig))
+	k.expectNoSecret(t, "the log", logs.String())
 }
 
 func (k *kit) tellsAllProblems(t *testing.T) {
@@ -102,7 +102,7 @@ func (k *kit) tellsAllProblems(t *testing.T) {
 	if !opened.Failed() {
 		t.Errorf("Open accepts %+v", config)
 	}
-	expectProblems(t, opened.Problems, want)
+	k.expectProblems(t, opened.Problems, want)
 	mentioned := slices.ContainsFunc(opened.Problems, func(p option.Problem) bool {
 		return strings.Contains(p.Message+p.Hint, "/nonexistent/ca.pem")
 	})
@@ -125,10 +125,10 @@ func (k *kit) refuses(t *testing.T, bad BadConfig) {
 	if !opened.Failed() {
 		t.Errorf("Open accepts it; problems %+v", opened.Problems)
 	}
-	expectProblems(t, opened.Problems, bad.Options)
+	k.expectProblems(t, opened.Problems, bad.Options)
 }
 
-func expectProblems(t *testing.T, problems []option.Problem, options []string) {
+func (k *kit) expectProblems(t *testing.T, problems []option.Problem, options []string) {
 	t.Helper()
 	checkProblems(t, problems)
 	for _, name := range options {
@@ -136,7 +136,7 @@ func expectProblems(t *testing.T, problems []option.Problem, options []string) {
 			t.Errorf("no problem is named %q: %+v", name, problems)
 		}
 	}
-	expectNoSecret(t, "the problems", problems)
+	k.expectNoSecret(t, "the problems", problems)
 }
 
 func checkProblems(t *testing.T, problems []option.Problem) {

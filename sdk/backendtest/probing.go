@@ -9,7 +9,6 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/host"
-	"github.com/genai-bench/genai-bench/sdk/secret"
 	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
@@ -38,8 +37,8 @@ func (k *kit) probing() []test {
 				t.Errorf("the probe generated %d tokens: it must be free", n)
 			}
 		}},
-		{name: "a wrong key", skip: firstOf(probes, unless(k.description.APIKey != backend.Unused, "there is no key")), run: func(t *testing.T) {
-			s := k.open(t, setup{config: func(c *backend.Config, _ *simulator.Server) { c.APIKey = secret.New(plantedKey + "-wrong") }})
+		{name: "a wrong key", skip: firstOf(probes, k.keyed()), run: func(t *testing.T) {
+			s := k.open(t, setup{config: func(c *backend.Config, _ *simulator.Server) { k.WrongKey(t, c) }})
 			expectProbe(t, s.probe(t), fault.Auth)
 		}},
 		{name: "no such model", skip: probes, run: func(t *testing.T) {
@@ -67,9 +66,9 @@ func (s *session) probe(t *testing.T) backend.Probe {
 	if err != nil {
 		t.Fatalf("the question could not be asked: %v", err)
 	}
-	expectNoSecret(t, "the probe", p)
+	s.kit.expectNoSecret(t, "the probe", p)
 	if p.Failure != nil {
-		expectNoSecret(t, "the probe's failure", p.Failure)
+		s.kit.expectNoSecret(t, "the probe's failure", p.Failure)
 	}
 	return p
 }
@@ -82,4 +81,9 @@ func expectProbe(t *testing.T, p backend.Probe, want ...fault.Class) {
 	if p.Failure.Message == "" {
 		t.Error("the failure says nothing")
 	}
+}
+
+// keyed is why no credentials can be refused: there are none.
+func (k *kit) keyed() string {
+	return unless(k.description.APIKey != backend.Unused || len(k.Secrets) > 0, "there is no key")
 }

@@ -2,6 +2,8 @@ package backendtest
 
 import (
 	"encoding/json"
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -59,24 +61,28 @@ func (k *kit) sending() []test {
 		}},
 		{name: "parameters", skip: k.generates(), run: func(t *testing.T) {
 			s := k.open(t, setup{config: func(c *backend.Config, _ *simulator.Server) {
-				c.RequestParams = json.RawMessage(`{"temperature": 0.25, "top_p": 0.5}`)
+				c.RequestParams = json.RawMessage(k.Params.OfAll)
 			}})
 			r := s.request("")
-			r.Params = json.RawMessage(`{"top_p": 0.75, "seed": 7}`)
+			r.Params = json.RawMessage(k.Params.OfRequest)
 			_, record := s.doOK(t, r)
-			var body map[string]any
-			if err := json.Unmarshal(record.Body, &body); err != nil {
+			var want, body any
+			if err := errors.Join(json.Unmarshal([]byte(k.Params.Want), &want), json.Unmarshal(record.Body, &body)); err != nil {
 				t.Fatal(err)
 			}
-			if body["temperature"] != 0.25 || body["top_p"] != 0.75 || body["seed"] != 7.0 {
-				t.Errorf("the server read %s", record.Body)
+			if !contains(body, want) {
+				t.Errorf("the server read %s, want it to have %s", record.Body, k.Params.Want)
 			}
 		}},
 		{name: "the connection is kept", skip: k.generates(), run: func(t *testing.T) {
 			s := k.open(t, setup{})
+			first := uint64(0)
 			for i := range 5 {
 				o, record := s.doOK(t, s.request(""))
-				if record.Connection != 1 || o.Connect.Reused != (i > 0) {
+				if i == 0 {
+					first = record.Connection // a request for a token may have come before
+				}
+				if record.Connection != first || o.Connect.Reused != (record.ConnectionUse > 1) {
 					t.Errorf("request %d on connection %d, reused %v", i+1, record.Connection, o.Connect.Reused)
 				}
 			}
@@ -91,25 +97,36 @@ func (k *kit) sending() []test {
 			}
 		}},
 		{name: "sticky connections", skip: sticks, run: k.sticks},
+		{name: "every event as it comes", skip: k.streams(true), run: k.hidesNothing},
 	}
 }
 
-// promptOf reads the prompt from what was sent.
+// promptOf is the last prompt that the server has read.
 func promptOf(t *testing.T, r *simulator.Record) string {
 	t.Helper()
-	var body struct {
-		Messages []struct {
-			Content string `json:"content"`
-		} `json:"messages"`
-		Prompt string `json:"prompt"`
+	if len(r.Prompts) == 0 {
+		t.Fatalf("the server read no prompt in %q", r.Body)
 	}
-	if err := json.Unmarshal(r.Body, &body); err != nil {
-		t.Fatalf("the body %q: %v", r.Body, err)
+	return r.Prompts[len(r.Prompts)-1]
+}
+
+// contains tells whether all that want has, at whatever depth of objects, is in
+// got.
+func contains(got, want any) bool {
+	fields, ok := want.(map[string]any)
+	if !ok {
+		return reflect.DeepEqual(got, want)
 	}
-	if len(body.Messages) > 0 {
-		return body.Messages[len(body.Messages)-1].Content
+	object, ok := got.(map[string]any)
+	if !ok {
+		return false
 	}
-	return body.Prompt
+	for name, value := range fields {
+		if !contains(object[name], value) {
+			return false
+		}
+	}
+	return true
 }
 
 func (k *kit) sticks(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/host"
+	"github.com/genai-bench/genai-bench/sdk/secret"
 	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
@@ -26,11 +27,29 @@ type Suite struct {
 	// third way is skipped.
 	Binary func(t testing.TB) string
 	// Upstream changes how the simulator behaves. Its models, key and faults are
-	// the suite's.
+	// the suite's. A provider that does not speak OpenAI's protocol is an
+	// emulator in Upstream.Protocols; what that Lacks is skipped with the reason.
 	Upstream simulator.Config
 	// Configure, which may be nil, completes the configuration with which the
-	// backend is opened.
+	// backend is opened: credentials, options, what of the simulator's address
+	// (config.APIBase) is the base.
 	Configure func(t testing.TB, config *backend.Config)
+	// Secrets are what Configure planted besides the suite's own key: they are
+	// looked for in logs, outcomes, problems and the effective configuration.
+	Secrets []string
+	// WrongKey makes credentials into some that the upstream refuses; nil spoils
+	// config.APIKey.
+	WrongKey func(t testing.TB, config *backend.Config)
+	// KeepOptions are secret options that keep what Configure gave them, because
+	// a planted value would contradict it ("security-token"); the other secret
+	// options are planted in the test of Open.
+	KeepOptions []string
+	// Paths are the ends of the paths to which requests of each kind go; "" is
+	// any, for models in the path. nil: OpenAI's.
+	Paths map[backend.Kind]string
+	// Params are request parameters in the provider's words; the zero value has
+	// OpenAI's.
+	Params Params
 	// Bad are configurations that Open must refuse, besides those that are bad
 	// for every backend.
 	Bad map[string]BadConfig
@@ -47,6 +66,15 @@ type BadConfig struct {
 	Options []string                     // that must be among the names of the problems
 }
 
+// Params are request parameters, as JSON objects, that the upstream takes.
+type Params struct {
+	OfAll     string // of Open
+	OfRequest string // of one request; where both name a field, these win
+	Want      string // which of the body's fields, and with what values, shall result
+	// TwoChoices asks for two choices.
+	TwoChoices string
+}
+
 // Run runs the suite in all three ways.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
@@ -55,6 +83,22 @@ func Run(t *testing.T, s Suite) {
 	}
 	if s.Component == "" {
 		s.Component = s.New().Describe().Name
+	}
+	if s.Params.OfAll == "" {
+		s.Params.OfAll, s.Params.OfRequest = `{"temperature": 0.25, "top_p": 0.5}`, `{"top_p": 0.75, "seed": 7}`
+		s.Params.Want = `{"temperature": 0.25, "top_p": 0.75, "seed": 7}`
+	}
+	if s.Params.TwoChoices == "" {
+		s.Params.TwoChoices = `{"n": 2}`
+	}
+	if s.Paths == nil {
+		s.Paths = map[backend.Kind]string{
+			backend.KindChat: "/chat/completions", backend.KindCompletion: "/completions", backend.KindEmbed: "/embeddings",
+			backend.KindRerank: "/rerank", backend.KindImage: "/images/generations", backend.KindSpeech: "/audio/speech",
+		}
+	}
+	if s.WrongKey == nil {
+		s.WrongKey = func(_ testing.TB, c *backend.Config) { c.APIKey = secret.New(plantedKey + "-wrong") }
 	}
 	if s.Patience == 0 {
 		s.Patience = 15 * time.Second
@@ -179,6 +223,17 @@ type test struct {
 	name string
 	run  func(t *testing.T)
 	skip string // why it is skipped; "" is run
+}
+
+// lacks is why the upstream has no form for something: the text form of a fault
+// or another word of simulator.Lack. "" where it has one.
+func (k *kit) lacks(what string, stream bool) string {
+	for _, p := range k.Upstream.Protocols {
+		if why := simulator.Lacking(p, what, stream); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // unless is the reason for skipping what is not so.
