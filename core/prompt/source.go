@@ -31,6 +31,8 @@ type Config struct {
 	// Stream asks for streamed answers; Before is put in front of each chat.
 	Stream bool
 	Before []backend.Message
+	// Gallery has the pictures of tasks that show some; nil is synthetic ones.
+	Gallery *Gallery
 	// Template, which may be nil, renders chats as the server does: sizes of chats
 	// then count the rendered text, not the bare prompt.
 	Template Template
@@ -65,6 +67,7 @@ type Source struct {
 	sizes   scenario.Sampler
 	texts   seeded.Stream // draws within a text
 	heads   seeded.Stream // first words
+	looks   seeded.Stream // pictures
 	prefix  *sharedPrefix // nil for none
 	chat    *chatCounter  // nil: bare prompts are counted
 	build   func(*Source, *Item) error
@@ -87,7 +90,11 @@ func NewSource(corpus *Corpus, config Config) (*Source, error) {
 		config:  config,
 		texts:   seeded.New(config.Seed, "texts", name, config.Run),
 		heads:   seeded.New(config.Seed, "heads", name, config.Run),
+		looks:   seeded.New(config.Seed, "pictures", name, config.Run),
 		perItem: 1,
+	}
+	if s.config.Gallery == nil {
+		s.config.Gallery = NewGallery(nil, false)
 	}
 	s.idPool.New = func() any { return new([]uint32) }
 	counted := false // does the scenario need a tokenizer?
@@ -105,8 +112,12 @@ func NewSource(corpus *Corpus, config Config) (*Source, error) {
 		s.build = (*Source).speech
 	case backend.TextToImage:
 		s.build = (*Source).imageGeneration
+	case backend.ImageTextToText:
+		s.build = (*Source).imageChat
+	case backend.ImageToEmbedding:
+		s.build = (*Source).imageEmbeddings
 	default:
-		return nil, fmt.Errorf("requests of task %s cannot be made yet", config.Task)
+		return nil, fmt.Errorf("there is no task %q", config.Task)
 	}
 	if counted && config.Scenario.Kind() != scenario.Rows && corpus.tokenizer == nil {
 		return nil, fmt.Errorf("traffic scenario %s counts tokens: a tokenizer is needed (--model-tokenizer)", config.Scenario)

@@ -1,0 +1,325 @@
+package prompt
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/genai-bench/genai-bench/core/picture"
+	"github.com/genai-bench/genai-bench/core/seeded"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+)
+
+// Rows are the entries of a dataset of pictures. Implementations are safe for
+// concurrent use.
+type Rows interface {
+	// Name says what the collection is.
+	Name() string
+	// Len is the number of entries, at least 1.
+	Len() int
+	// Row returns the text of entry i, which may be empty, and its pictures, of
+	// which there is at least one. The error is final for that entry.
+	Row(i int) (text string, pictures []Picture, err error)
+}
+
+// Picture is one picture of a row: its file, or an address that the provider
+// fetches.
+type Picture struct {
+	Bytes []byte
+	URL   string
+}
+
+// Gallery is where the pictures of requests come from: a dataset, or, without
+// one, the imagination. It keeps what it made within bounds of memory. It is
+// made once for all runs and safe for concurrent use.
+type Gallery struct {
+	rows    Rows // nil: pictures are synthetic
+	large   bool
+	skipped sync.Map // row to nothing: no picture that can be read
+	skips   atomic.Int64
+
+	mu     sync.Mutex
+	made   map[pictureKey]*madePicture
+	bytes  int
+	budget int
+}
+
+// galleryBytes is the memory that a run's pictures may take.
+const galleryBytes = 256 << 20
+
+// pictureKey is what a picture is made of.
+type pictureKey struct {
+	stream        seeded.Stream // of the run; zero for pictures as they are
+	number        uint64        // in the run, or the row
+	index         int           // in the row
+	width, height int           // 0: as it is
+}
+
+type madePicture struct {
+	once  sync.Once
+	image backend.Image
+	err   error
+}
+
+// NewGallery returns the pictures of rows, or synthetic ones where rows is nil.
+// Large ones, of more than picture.PixelsMax pixels, are refused unless allowed.
+func NewGallery(rows Rows, allowLarge bool) *Gallery {
+	return &Gallery{rows: rows, large: allowLarge, made: make(map[pictureKey]*madePicture), budget: galleryBytes}
+}
+
+// Skipped is how many rows of the dataset had no picture that could be read, of
+// those that were needed so far.
+func (g *Gallery) Skipped() int { return int(g.skips.Load()) }
+
+// Forget drops what was made, as at the end of a run.
+func (g *Gallery) Forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.made)
+	g.bytes = 0
+}
+
+// errNoPicture marks a row that has none that can be read.
+var errNoPicture = errors.New("no picture")
+
+// row returns the first row from place j on of a permutation that has a
+// picture.
+func (g *Gallery) row(order seeded.Stream, j uint64) (row int, text string, pictures []Picture, err error) {
+	n := uint64(g.rows.Len())
+	for k := range n {
+		row = int(order.Permute((j+k)%n, n))
+		if _, bad := g.skipped.Load(row); bad {
+			continue
+		}
+		text, pictures, err = g.rows.Row(row)
+		if err == nil && len(pictures) > 0 && g.readable(pictures) {
+			return row, text, pictures, nil
+		}
+		g.skip(row)
+	}
+	if err == nil {
+		err = errNoPicture
+	}
+	return 0, "", nil, fmt.Errorf("dataset %s: none of its %d rows has a picture that can be read (the last one: %w)", g.rows.Name(), n, err)
+}
+
+func (g *Gallery) skip(row int) {
+	if _, known := g.skipped.LoadOrStore(row, struct{}{}); !known {
+		g.skips.Add(1)
+	}
+}
+
+// readable looks at the heads of pictures; a file that breaks off behind its
+// head is found when it is decoded.
+func (g *Gallery) readable(pictures []Picture) bool {
+	for _, p := range pictures {
+		if p.URL != "" {
+			continue
+		}
+		if _, _, _, err := picture.Check(p.Bytes, g.large); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// keep makes a picture once, or every time where there is no room for more.
+func (g *Gallery) keep(key pictureKey, make func() (backend.Image, error)) (backend.Image, error) {
+	g.mu.Lock()
+	m, ok := g.made[key]
+	if !ok {
+		m = &madePicture{}
+		if g.bytes < g.budget {
+			g.made[key] = m
+		}
+	}
+	g.mu.Unlock()
+	m.once.Do(func() {
+		m.image, m.err = make()
+		g.mu.Lock()
+		g.bytes += len(m.image.Bytes)
+		g.mu.Unlock()
+	})
+	return m.image, m.err
+}
+
+// sized brings a picture of the dataset to a size and marks it with a number of
+// the run's, so that no server has seen it before. An address is passed on.
+func (g *Gallery) sized(key pictureKey, p Picture) (backend.Image, error) {
+	if p.URL != "" {
+		return backend.Image{URL: p.URL}, nil
+	}
+	return g.keep(key, func() (backend.Image, error) {
+		img, err := picture.Decode(p.Bytes, g.large)
+		if err != nil {
+			return backend.Image{}, err
+		}
+		fitted := picture.Fit(img, key.width, key.height)
+		picture.Mark(fitted, key.stream.Uint64(key.number*2+1))
+		data, err := picture.JPEG(fitted)
+		return backend.Image{Bytes: data, MIME: picture.MIME}, err
+	})
+}
+
+// synthetic makes a picture out of nothing.
+func (g *Gallery) synthetic(key pictureKey) (backend.Image, error) {
+	return g.keep(key, func() (backend.Image, error) {
+		data, err := picture.JPEG(picture.Synthetic(key.stream.Rand(key.number), key.width, key.height))
+		return backend.Image{Bytes: data, MIME: picture.MIME}, err
+	})
+}
+
+// asItIs passes a picture of the dataset on; what is no JPEG becomes one, which
+// every provider takes.
+func (g *Gallery) asItIs(key pictureKey, p Picture) (backend.Image, error) {
+	if p.URL != "" {
+		return backend.Image{URL: p.URL}, nil
+	}
+	if format, _, _, err := picture.Check(p.Bytes, g.large); err != nil {
+		return backend.Image{}, err
+	} else if format == "jpeg" {
+		return backend.Image{Bytes: p.Bytes, MIME: picture.MIME}, nil
+	}
+	return g.keep(key, func() (backend.Image, error) {
+		img, err := picture.Decode(p.Bytes, g.large)
+		if err != nil {
+			return backend.Image{}, err
+		}
+		data, err := picture.JPEG(img)
+		return backend.Image{Bytes: data, MIME: picture.MIME}, err
+	})
+}
+
+// distinct is how many different pictures of a size a run uses: as many as fit
+// into memory at a quarter of a byte a pixel.
+func distinct(width, height int) uint64 {
+	return uint64(max(16, min(1<<16, galleryBytes/max(1, width*height/4))))
+}
+
+// pictures takes or makes the pictures of request i and the text beside them.
+func (s *Source) pictures(item *Item) (text string, images []backend.Image, err error) {
+	g, size := s.config.Gallery, item.Size
+	if size.Row {
+		return s.rowPictures(item.Index)
+	}
+	var texts []string
+	all := distinct(size.Width, size.Height)
+	for k := range uint64(max(size.Images, 1)) {
+		number := (item.Index*uint64(max(size.Images, 1)) + k) % all
+		key := pictureKey{stream: s.looks, number: number, width: size.Width, height: size.Height}
+		var image backend.Image
+		if g.rows == nil {
+			image, err = g.synthetic(key)
+		} else {
+			var text string
+			text, image, err = s.sizedPicture(key)
+			if text != "" {
+				texts = append(texts, text)
+			}
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		images = append(images, image)
+	}
+	if len(texts) == 0 {
+		texts = []string{instruction(s.looks, item.Index)}
+	}
+	return strings.Join(texts, " "), images, nil
+}
+
+// sizedPicture takes the first picture of the row whose turn it is. A row whose
+// picture breaks off gives way to the next.
+func (s *Source) sizedPicture(key pictureKey) (text string, image backend.Image, err error) {
+	g := s.config.Gallery
+	for {
+		row, text, pictures, err := g.row(s.rowOrder(key.number), key.number)
+		if err != nil {
+			return "", backend.Image{}, err
+		}
+		if image, err = g.sized(key, pictures[0]); err == nil {
+			return text, image, nil
+		}
+		g.skip(row)
+		g.forget(key)
+	}
+}
+
+// forget drops a picture that could not be made.
+func (g *Gallery) forget(key pictureKey) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.made, key)
+}
+
+// rowPictures takes a row as it is.
+func (s *Source) rowPictures(i uint64) (text string, images []backend.Image, err error) {
+	g := s.config.Gallery
+	if g.rows == nil {
+		return "", nil, errors.New("traffic scenario dataset needs a dataset of pictures (--dataset-path or --dataset-config)")
+	}
+next:
+	for {
+		row, text, pictures, err := g.row(s.rowOrder(i), i)
+		if err != nil {
+			return "", nil, err
+		}
+		images = images[:0]
+		for k, p := range pictures {
+			image, err := g.asItIs(pictureKey{number: uint64(row), index: k}, p)
+			if err != nil {
+				g.skip(row)
+				continue next
+			}
+			images = append(images, image)
+		}
+		if text == "" {
+			text = instruction(s.looks, i)
+		}
+		return text, images, nil
+	}
+}
+
+// rowOrder is the order of rows in the round that a place is in.
+func (s *Source) rowOrder(place uint64) seeded.Stream {
+	return seeded.New(s.texts.Uint64(place/uint64(s.config.Gallery.rows.Len())), "rows")
+}
+
+// instruction is what is asked of a picture that has no text of its own.
+func instruction(s seeded.Stream, i uint64) string {
+	list := []string{
+		"Describe this picture.", "What is to be seen here?", "Which colours are there, and where?",
+		"Describe the picture for someone who cannot see it.", "What stands out, and why?", "Give the picture a title and a caption.",
+		"Describe the picture from left to right.", "What mood does the picture have?",
+	}
+	return list[s.Uint64(i*2)%uint64(len(list))]
+}
+
+func (s *Source) imageChat(item *Item) error {
+	text, images, err := s.pictures(item)
+	if err != nil {
+		return err
+	}
+	parts := []backend.Part{{Text: text}}
+	item.Bytes = len(text)
+	for i := range images {
+		parts = append(parts, backend.Part{Image: &images[i]})
+		item.Bytes += len(images[i].Bytes)
+	}
+	messages := make([]backend.Message, 0, len(s.config.Before)+1)
+	messages = append(messages, s.config.Before...)
+	messages = append(messages, backend.Message{Role: "user", Parts: parts})
+	item.Request.Chat = &backend.Chat{Messages: messages, Stream: s.config.Stream}
+	return nil
+}
+
+func (s *Source) imageEmbeddings(item *Item) error {
+	_, images, err := s.pictures(item)
+	for i := range images {
+		item.Bytes += len(images[i].Bytes)
+	}
+	item.Request.Embed = &backend.Embed{Images: images}
+	return err
+}

@@ -1,0 +1,212 @@
+package prompt_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/genai-bench/genai-bench/core/dataset"
+	"github.com/genai-bench/genai-bench/core/picture"
+	"github.com/genai-bench/genai-bench/core/prompt"
+	"github.com/genai-bench/genai-bench/sdk/backend"
+)
+
+// rows is a dataset of pictures as a list.
+type rows []func() (string, []prompt.Picture, error)
+
+func (r rows) Name() string                                { return "rows" }
+func (r rows) Len() int                                    { return len(r) }
+func (r rows) Row(i int) (string, []prompt.Picture, error) { return r[i]() }
+func row(text string, pictures ...prompt.Picture) func() (string, []prompt.Picture, error) {
+	return func() (string, []prompt.Picture, error) { return text, pictures, nil }
+}
+
+func pngOf(t testing.TB, w, h int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func jpegOf(t testing.TB, w, h int) []byte {
+	t.Helper()
+	data, err := picture.JPEG(image.NewGray(image.Rect(0, 0, w, h)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// shown are the text and the pictures of a request.
+func shown(t testing.TB, item prompt.Item) (text string, images []backend.Image) {
+	t.Helper()
+	if e := item.Request.Embed; e != nil {
+		return "", e.Images
+	}
+	for _, p := range item.Request.Chat.Messages[0].Parts {
+		if p.Image != nil {
+			images = append(images, *p.Image)
+		} else {
+			text += p.Text
+		}
+	}
+	return text, images
+}
+
+func TestSyntheticPicturesHaveTheSizeAndAreUnlike(t *testing.T) {
+	for _, task := range []backend.Task{backend.ImageTextToText, backend.ImageToEmbedding} {
+		t.Run(string(task), func(t *testing.T) {
+			config := prompt.Config{Task: task, Scenario: mustScenario(t, "I(64,32,2)"), Seed: 1, Stream: true}
+			source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()), config)
+			seen := map[string]bool{}
+			for i := range uint64(10) {
+				item := mustRequest(t, source, i)
+				text, images := shown(t, item)
+				if len(images) != 2 || task == backend.ImageTextToText && text == "" {
+					t.Fatalf("request %d: %d pictures, text %q", i, len(images), text)
+				}
+				for _, image := range images {
+					format, w, h, err := picture.Check(image.Bytes, false)
+					if err != nil || format != "jpeg" || image.MIME != "image/jpeg" || w != 64 || h != 32 {
+						t.Errorf("%s %s %d×%d, %v", format, image.MIME, w, h, err)
+					}
+					if seen[string(image.Bytes)] {
+						t.Error("a picture is shown twice")
+					}
+					seen[string(image.Bytes)] = true
+				}
+				if again := mustRequest(t, mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()), config), i); again.Digest != item.Digest {
+					t.Error("the same seed shows other pictures")
+				}
+			}
+			config.Run = "another"
+			if _, images := shown(t, mustRequest(t, mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()), config), 0)); seen[string(images[0].Bytes)] {
+				t.Error("another run shows the same pictures, which a server may have cached")
+			}
+		})
+	}
+}
+
+func TestPicturesOfADatasetAreFitted(t *testing.T) {
+	gallery := prompt.NewGallery(rows{
+		row("one", prompt.Picture{Bytes: pngOf(t, 300, 20)}),
+		row("two", prompt.Picture{Bytes: jpegOf(t, 10, 200)}),
+		row("three", prompt.Picture{URL: "https://img.example/a.jpg"}),
+	}, false)
+	config := prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "I(64,48,3)"), Gallery: gallery, Seed: 3}
+	source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()), config)
+	bodies := map[string]bool{}
+	for i := range uint64(4) {
+		text, images := shown(t, mustRequest(t, source, i))
+		for _, word := range []string{"one", "two", "three"} { // a request of three takes each row once
+			if !strings.Contains(text, word) {
+				t.Errorf("request %d: the text %q lacks %q", i, text, word)
+			}
+		}
+		for _, image := range images {
+			if image.URL != "" {
+				if image.URL != "https://img.example/a.jpg" || image.Bytes != nil {
+					t.Errorf("an address was changed: %+v", image)
+				}
+				continue
+			}
+			if _, w, h, err := picture.Check(image.Bytes, false); err != nil || w != 64 || h != 48 {
+				t.Errorf("%d×%d, %v", w, h, err)
+			}
+			if bodies[string(image.Bytes)] {
+				t.Error("the same bytes twice: a server's cache would answer")
+			}
+			bodies[string(image.Bytes)] = true
+		}
+	}
+	gallery.Forget()
+	if again := mustRequest(t, source, 0); again.Digest != mustRequest(t, source, 0).Digest {
+		t.Error("forgetting changes pictures")
+	}
+}
+
+func TestRowsOfPicturesAreSentAsTheyAre(t *testing.T) {
+	photo := jpegOf(t, 30, 20)
+	gallery := prompt.NewGallery(rows{row("", prompt.Picture{Bytes: photo}, prompt.Picture{Bytes: pngOf(t, 7, 9)})}, false)
+	item := mustRequest(t, mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
+		prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "dataset"), Gallery: gallery}), 0)
+	text, images := shown(t, item)
+	if len(images) != 2 || !bytes.Equal(images[0].Bytes, photo) || text == "" {
+		t.Fatalf("%d pictures, text %q", len(images), text)
+	}
+	if format, w, h, err := picture.Check(images[1].Bytes, false); err != nil || format != "jpeg" || w != 7 || h != 9 {
+		t.Errorf("what was a PNG is %s of %d×%d, %v", format, w, h, err)
+	}
+}
+
+func TestRowsWithoutAPictureAreSkippedAndCounted(t *testing.T) {
+	cut := pngOf(t, 50, 50)
+	all := rows{
+		row("text", prompt.Picture{Bytes: []byte("no picture")}),
+		row("cut", prompt.Picture{Bytes: cut[:len(cut)-20]}),
+		row("good", prompt.Picture{Bytes: jpegOf(t, 5, 5)}),
+		func() (string, []prompt.Picture, error) { return "", nil, errors.New("data.jsonl:7: no such file") },
+		row("none"),
+	}
+	for _, scenario := range []string{"I(16,16)", "dataset"} {
+		t.Run(scenario, func(t *testing.T) {
+			gallery := prompt.NewGallery(all, false)
+			source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
+				prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, scenario), Gallery: gallery})
+			var wg sync.WaitGroup
+			for i := range uint64(10) {
+				wg.Go(func() {
+					item, err := source.Request(i)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if text, _ := shown(t, item); text != "good" {
+						t.Errorf("request %d shows %q", i, text)
+					}
+				})
+			}
+			wg.Wait()
+			if gallery.Skipped() != 4 {
+				t.Errorf("%d rows skipped, want 4", gallery.Skipped())
+			}
+		})
+	}
+	for name, one := range map[string]rows{"no picture": all[:1], "cut off": all[1:2], "no file": all[3:4]} {
+		t.Run("only "+name, func(t *testing.T) {
+			source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
+				prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "I(16,16)"), Gallery: prompt.NewGallery(one, false)})
+			if _, err := source.Request(0); err == nil || !strings.Contains(err.Error(), "none of its 1 rows has a picture that can be read") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestThereAreNoRowsOfNoDataset(t *testing.T) {
+	source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()), prompt.Config{Task: backend.ImageToEmbedding, Scenario: mustScenario(t, "dataset")})
+	if _, err := source.Request(0); err == nil || !strings.Contains(err.Error(), "--dataset-path") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func BenchmarkPictures(b *testing.B) {
+	for _, side := range []int{512, 1024} {
+		b.Run(fmt.Sprint(side), func(b *testing.B) {
+			source := mustSource(b, mustCorpus(b, nil, dataset.BuiltIn()), prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(b, fmt.Sprintf("I(%d,%d)", side, side))})
+			b.ReportAllocs()
+			i := uint64(0)
+			for b.Loop() {
+				mustRequest(b, source, i%64)
+				i++
+			}
+		})
+	}
+}
