@@ -67,6 +67,8 @@ func TestSuiteFindsDefects(t *testing.T) {
 		reference.HidesPartial:     "failures/stream/disconnect_in_the_body",
 		reference.ClosesOnce:       "open/close_before_open_and_twice",
 		reference.WrongClass:       "failures/stream/404",
+		reference.Buffers:          "sending/every_event_as_it_comes",
+		reference.AsksForGzip:      "sending/every_event_as_it_comes",
 		"":                         "", // and none where there is none
 	}
 	for defect, finder := range tests {

@@ -18,10 +18,10 @@ const (
 
 // hidesNothing asks for the moments of events that come slowly, one at a time. A
 // client that buffers, decompresses or asks again would show them late or all at
-// once. Each gap between two events must be one that the server's own moments
-// allow: an event arrives while the write that carries it goes on. Only the clock
-// "user" cannot say so, because it tells when a goroutine got round to reading;
-// there, an event must have been read before the next one was written.
+// once. Each event, and so each gap between two, must be where the server's own
+// moments allow: an event arrives while the write that carries it goes on. Only
+// the clock "user" cannot say so, because it tells when a goroutine got round to
+// reading; there, an event must have been read before the next one was written.
 //
 // An event with a flag is one whose moment the clock itself calls uncertain,
 // which a busy machine may bring about. Most must have none; it is tried
@@ -86,6 +86,9 @@ func (k *kit) paces(t *testing.T, o *backend.Outcome, r *simulator.Record) (cert
 		certain++
 		before, beforeEnd := window(i - 1)
 		from, to := window(i)
+		if late := got[i].At.Sub(to); late > clockTolerance {
+			t.Errorf("event %d is stamped %v after the server's write of it", i, late)
+		}
 		gap, least, most := got[i].At.Sub(got[i-1].At), from.Sub(beforeEnd)-clockTolerance, to.Sub(before)+clockTolerance
 		if gap < least || gap > most {
 			t.Errorf("%v between events %d and %d, but the server's writes allow %v to %v", gap, i-1, i, least, most)

@@ -124,6 +124,10 @@ func (a *answer) record(c *chunk, at stamp.Arrival) {
 	if a.defect == EarlyStamps {
 		at.At = at.At.Add(-5 * time.Millisecond)
 	}
+	if a.defect == Buffers {
+		const every = 100 * time.Millisecond
+		at.At += stamp.Nanos(every) - at.At%stamp.Nanos(every)
+	}
 	usage := backend.Kinds(0)
 	if c.Usage != nil {
 		usage = backend.UsageReport

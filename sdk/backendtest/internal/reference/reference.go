@@ -55,6 +55,8 @@ const (
 	HidesPartial     Defect = "forgets what had come before a failure"
 	ClosesOnce       Defect = "fails when closed twice"
 	WrongClass       Defect = "calls every failure a server's"
+	Buffers          Defect = "shows events two at a time"
+	AsksForGzip      Defect = "asks for packed answers"
 )
 
 // Backend is the reference backend.
@@ -288,6 +290,9 @@ func (b *Backend) request(ctx context.Context, r *backend.Request, body []byte, 
 	h := request.Header
 	h.Set("Content-Type", "application/json")
 	h.Set("Authorization", "Bearer "+b.config.APIKey.Reveal())
+	if b.defect == AsksForGzip {
+		h.Set("Accept-Encoding", "gzip, deflate")
+	}
 	if b.defect != SendsNoID {
 		h.Set("X-Request-Id", r.ID)
 	}
