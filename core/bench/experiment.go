@@ -209,7 +209,7 @@ func abandoned(seq uint64) *backend.Outcome {
 // save computes a run's figures and writes its file.
 func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, error) {
 	s := x.plan.Settings
-	run := metrics.Run{Start: result.Start, End: max(result.End, result.StopAt), WarmupRatio: s.WarmupRatio, CooldownRatio: s.CooldownRatio}
+	run := metrics.Run{Start: result.Start, End: max(result.End, result.StopAt), SendEnd: result.StopAt, Warmup: metrics.Cut{Ratio: s.WarmupRatio}, Cooldown: metrics.Cut{Ratio: s.CooldownRatio}}
 	if result.StopReason == load.StopTime {
 		run.Limit = result.StopAt
 	}

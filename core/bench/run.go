@@ -140,7 +140,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	}
 	begin := experiment.RunBegin{
 		Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now(),
-		WarmupRatio: settings.WarmupRatio, CooldownRatio: settings.CooldownRatio,
+		Warmup: metrics.Cut{Ratio: settings.WarmupRatio}, Cooldown: metrics.Cut{Ratio: settings.CooldownRatio},
 	}
 	if err := x.journal.Write(experiment.Entry{Begin: &begin}); err != nil {
 		return figures, err

@@ -43,8 +43,8 @@ type RunBegin struct {
 	Rate     float64     `json:"rate,omitempty"`
 	At       stamp.Nanos `json:"at_ns"`
 	// What Recover needs to treat the run as its end would have.
-	WarmupRatio   float64 `json:"warmup_ratio,omitempty"`
-	CooldownRatio float64 `json:"cooldown_ratio,omitempty"`
+	Warmup   metrics.Cut `json:"warmup,omitzero"`
+	Cooldown metrics.Cut `json:"cooldown,omitzero"`
 }
 
 // RunEnd closes a run.

@@ -79,7 +79,7 @@ func (r *recovery) flush() error {
 	if begin == nil || len(requests) == 0 {
 		return nil
 	}
-	a := metrics.Compute(metrics.Run{Start: begin.At, End: r.end, WarmupRatio: begin.WarmupRatio, CooldownRatio: begin.CooldownRatio}, requests, r.events)
+	a := metrics.Compute(metrics.Run{Start: begin.At, End: r.end, Warmup: begin.Warmup, Cooldown: begin.Cooldown}, requests, r.events)
 	a.Scenario, a.IterationType, a.NumConcurrency, a.BatchSize = begin.Scenario, r.metadata.IterationType, begin.Level, 1
 	if a.IterationType == batchSize {
 		a.NumConcurrency, a.BatchSize = 1, begin.Level

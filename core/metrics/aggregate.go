@@ -34,8 +34,9 @@ type Aggregate struct {
 
 	RequestRate          float64        `json:"request_rate,omitempty"` // asked for, per second; open loop
 	Distribution         string         `json:"distribution,omitempty"`
-	Engine               string         `json:"engine,omitempty"` // users, closed, open
-	NumCancelledRequests int            `json:"num_cancelled_requests"`
+	Engine               string         `json:"engine,omitempty"`               // users, closed, open
+	NumCancelledRequests int            `json:"num_cancelled_requests"`         // had no end when the run had
+	NumAbortedRequests   int            `json:"num_aborted_requests,omitempty"` // given up on purpose; neither completed nor errors
 	ErrorClasses         map[string]int `json:"error_classes,omitempty"`
 	Window               Window         `json:"window"`
 	AddedStats           AddedStats     `json:"added_stats"`
@@ -77,6 +78,7 @@ type AddedStats struct {
 	ITLPerToken      Stats `json:"itl_per_token"` // each gap spread over the tokens of its event
 	DispatchLateness Stats `json:"dispatch_lateness"`
 	SendLateness     Stats `json:"send_lateness"`
+	CapWait          Stats `json:"cap_wait"` // in line for the open loop's concurrency cap
 	ReadLag          Stats `json:"read_lag"` // over all events
 	Upload           Stats `json:"upload"`
 	Connect          Stats `json:"connect"` // DNS, TCP and TLS together, of new connections
@@ -89,15 +91,21 @@ type Window struct {
 	Completed int         `json:"completed"` // between both: what throughputs are made of
 	// Limit is when the run's time was over; completions after it count for
 	// latency, not for throughput. 0: the run was not limited by time.
-	Limit        stamp.Nanos `json:"limit_ns,omitempty"`
-	RunStart     stamp.Nanos `json:"run_start_ns"`
-	RunEnd       stamp.Nanos `json:"run_end_ns"`
-	WarmedUp     int         `json:"warmup_requests"`   // first sent, left out
-	CooledDown   int         `json:"cooldown_requests"` // last sent, left out
-	AfterLimit   int         `json:"completed_after_limit"`
-	MissedSends  uint64      `json:"missed_sends,omitempty"` // due in the open loop and never sent: the client could not keep up
-	AskedRate    float64     `json:"asked_rate,omitempty"`
-	AchievedRate float64     `json:"achieved_rate,omitempty"`
+	Limit       stamp.Nanos `json:"limit_ns,omitempty"`
+	RunStart    stamp.Nanos `json:"run_start_ns"`
+	RunEnd      stamp.Nanos `json:"run_end_ns"`
+	SendEnd     stamp.Nanos `json:"send_end_ns"`           // nothing was sent after it
+	RampEnd     stamp.Nanos `json:"ramp_end_ns,omitempty"` // when all users had come or the rate was reached; 0: there was no ramp
+	WarmedUp    int         `json:"warmup_requests"`       // first sent, left out
+	CooledDown  int         `json:"cooldown_requests"`     // last sent, left out
+	AfterLimit  int         `json:"completed_after_limit"`
+	MissedSends uint64      `json:"missed_sends,omitempty"` // due in the open loop and never sent: the client could not keep up
+	// Arrivals of the open loop that found the concurrency cap reached: CapWaited
+	// were sent when their turn came, CapUnsent still stood in line at the end.
+	CapWaited    uint64  `json:"cap_waited_requests,omitempty"`
+	CapUnsent    uint64  `json:"cap_unsent_requests,omitempty"`
+	AskedRate    float64 `json:"asked_rate,omitempty"`
+	AchievedRate float64 `json:"achieved_rate,omitempty"`
 }
 
 // ReferenceStyle are figures for comparison with the Python tool.
@@ -112,9 +120,12 @@ type ReferenceStyle struct {
 type Run struct {
 	Start, End stamp.Nanos // of the run, drain included
 	Limit      stamp.Nanos // when its time was over; 0: not limited by time
-	// WarmupRatio and CooldownRatio are shares of the requests, first and last
-	// sent, that the statistics leave out.
-	WarmupRatio, CooldownRatio float64
+	// SendEnd is when it stopped sending; 0: at the limit, or where there is
+	// none at the end.
+	SendEnd stamp.Nanos
+	// Warmup and Cooldown are the requests, first and last sent, that the
+	// statistics leave out.
+	Warmup, Cooldown Cut
 }
 
 // Compute makes the statistics of a run out of the metrics of its requests,
@@ -122,9 +133,10 @@ type Run struct {
 // events tell; nil: nothing is known of them.
 func Compute(run Run, requests []Request, events *EventStats) Aggregate {
 	slices.SortStableFunc(requests, func(a, b Request) int { return cmp.Compare(a.Index, b.Index) })
-	inside, warm, cool := cut(requests, run.WarmupRatio, run.CooldownRatio)
+	warm, cool := cut(requests, run)
+	inside := requests[warm : len(requests)-cool]
 	a := count(requests)
-	a.Window = Window{RunStart: run.Start, RunEnd: run.End, Limit: run.Limit, WarmedUp: warm, CooledDown: cool}
+	a.Window = Window{RunStart: run.Start, RunEnd: run.End, SendEnd: run.sendEnd(), Limit: run.Limit, WarmedUp: warm, CooledDown: cool}
 	a.phases(requests)
 	a.throughput(requests)
 	a.Stats, a.AddedStats = statistics(inside)
@@ -145,16 +157,6 @@ func Compute(run Run, requests []Request, events *EventStats) Aggregate {
 	return a
 }
 
-// cut leaves out the first and last shares of the requests, in the order of
-// their sending: that order does not depend on how fast they were answered.
-func cut(requests []Request, warmup, cooldown float64) (inside []Request, warm, cool int) {
-	n := len(requests)
-	share := func(ratio float64) int { return int(float64(n) * min(max(ratio, 0), 1)) }
-	warm = share(warmup)
-	cool = min(share(cooldown), n-warm)
-	return requests[warm : n-cool], warm, cool
-}
-
 // count counts all requests of a run by how they ended.
 func count(requests []Request) Aggregate {
 	a := Aggregate{ErrorCodesFrequency: map[string]int{}, ErrorClasses: map[string]int{}, Clocks: map[string]int{}}
@@ -166,6 +168,8 @@ func count(requests []Request) Aggregate {
 		switch {
 		case r.OK():
 			a.NumCompletedRequests++
+		case r.Aborted():
+			a.NumAbortedRequests++
 		case r.Cancelled():
 			a.NumCancelledRequests++
 		default:
@@ -299,6 +303,7 @@ func statistics(requests []Request) (RequestStats, AddedStats) {
 			TPOTToEnd:        of(func(r *Request) Value { return r.TPOTToEnd }),
 			DispatchLateness: of(func(r *Request) Value { return r.DispatchLateness }),
 			SendLateness:     of(func(r *Request) Value { return r.SendLateness }),
+			CapWait:          of(func(r *Request) Value { return r.CapWait }),
 			Upload:           of(func(r *Request) Value { return r.Upload }),
 			Connect:          of(func(r *Request) Value { return r.DNS + r.Connect + r.TLS }),
 		}
@@ -309,7 +314,8 @@ func statistics(requests []Request) (RequestStats, AddedStats) {
 // completion, warm-up and cool-down cut by that order, tokens of what is left
 // over the whole duration, requests per second of all.
 func PythonTool(requests []Request, duration time.Duration, warmupRatio, cooldownRatio float64) Aggregate {
-	inside, _, _ := cut(requests, warmupRatio, cooldownRatio)
+	warm, cool := cut(requests, Run{Warmup: Cut{Ratio: warmupRatio}, Cooldown: Cut{Ratio: cooldownRatio}})
+	inside := requests[warm : len(requests)-cool]
 	a := count(requests)
 	a.Stats, a.AddedStats = statistics(inside)
 	seconds := Value(duration.Seconds())

@@ -314,7 +314,7 @@ func TestThroughputIsOverTheHonestWindow(t *testing.T) {
 		for i := range 10 { // the first sent is the last to end
 			all = append(all, done(uint64(i), float64(i)*100, float64(3000-i*100), 10))
 		}
-		a := metrics.Compute(metrics.Run{Start: at(0), End: at(4000), WarmupRatio: 0.2, CooldownRatio: 0.1}, all, nil)
+		a := metrics.Compute(metrics.Run{Start: at(0), End: at(4000), Warmup: metrics.Cut{Ratio: 0.2}, Cooldown: metrics.Cut{Ratio: 0.1}}, all, nil)
 		if a.Window.WarmedUp != 2 || a.Window.CooledDown != 1 || a.NumRequests != 10 {
 			t.Errorf("window %+v of %d", a.Window, a.NumRequests)
 		}
@@ -328,7 +328,7 @@ func TestThroughputIsOverTheHonestWindow(t *testing.T) {
 				sent := float64(i/users)*100 + float64(i%users)*100/float64(users)
 				all = append(all, done(uint64(i), sent, sent+100, 10))
 			}
-			a := metrics.Compute(metrics.Run{Start: at(0), End: at(12000), WarmupRatio: 0.25, CooldownRatio: 0.25}, all, nil)
+			a := metrics.Compute(metrics.Run{Start: at(0), End: at(12000), Warmup: metrics.Cut{Ratio: 0.25}, Cooldown: metrics.Cut{Ratio: 0.25}}, all, nil)
 			want := float64(users) * 10
 			if got := float64(a.RequestsPerSecond); math.Abs(got/want-1) > 0.021 {
 				t.Errorf("%d users: %v requests per second, want %v (window %+v)", users, got, want, a.Window)
@@ -338,7 +338,7 @@ func TestThroughputIsOverTheHonestWindow(t *testing.T) {
 	})
 	t.Run("every request has its phase", func(t *testing.T) {
 		all := requests()
-		metrics.Compute(metrics.Run{Start: at(0), End: at(4000), Limit: at(3000), WarmupRatio: 0.17, CooldownRatio: 0.17}, all, nil)
+		metrics.Compute(metrics.Run{Start: at(0), End: at(4000), Limit: at(3000), Warmup: metrics.Cut{Ratio: 0.17}, Cooldown: metrics.Cut{Ratio: 0.17}}, all, nil)
 		var got []metrics.Phase
 		for _, r := range all { // by order of sending
 			got = append(got, r.Phase)
@@ -350,7 +350,7 @@ func TestThroughputIsOverTheHonestWindow(t *testing.T) {
 	})
 	t.Run("nothing is left between warm-up and cool-down", func(t *testing.T) {
 		for _, ratios := range [][2]float64{{0.7, 0.7}, {1, 0}, {2, -1}, {0.5, 0.5}} {
-			a := metrics.Compute(metrics.Run{Start: at(0), End: at(4000), WarmupRatio: ratios[0], CooldownRatio: ratios[1]}, requests(), nil)
+			a := metrics.Compute(metrics.Run{Start: at(0), End: at(4000), Warmup: metrics.Cut{Ratio: ratios[0]}, Cooldown: metrics.Cut{Ratio: ratios[1]}}, requests(), nil)
 			if a.RequestsPerSecond != 0 || a.Stats.TTFT.P50.Exists() || a.NumCompletedRequests != 4 || a.Window.WarmedUp+a.Window.CooledDown != 6 {
 				t.Errorf("%v: %+v", ratios, a.Window)
 			}

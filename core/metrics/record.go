@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
@@ -19,6 +21,10 @@ type Record struct {
 	// Dispatched when core handed it to a worker (before Intended, where that
 	// was known ahead).
 	Intended, Dispatched stamp.Nanos
+	// CapWait is how long, from Intended, the request stood in line for the open
+	// loop's concurrency cap. Capped tells that there was one.
+	CapWait time.Duration
+	Capped  bool
 
 	InputTokensAsked  int // the scenario's size; 0: none
 	OutputTokensAsked int // 0: none

@@ -61,7 +61,8 @@ type Request struct {
 	ITLMean   Value `json:"itl_mean"`
 	ITLMax    Value `json:"itl_max"`
 
-	DispatchLateness Value `json:"dispatch_lateness"` // dispatched − intended, 0 where handed over ahead
+	DispatchLateness Value `json:"dispatch_lateness"` // dispatched − intended − cap_wait, 0 where handed over ahead
+	CapWait          Value `json:"cap_wait"`          // in line for the open loop's concurrency cap; null: there was none
 	SendLateness     Value `json:"send_lateness"`     // send_start − the later of intended and dispatched, less the connection's set-up
 	ReadLagMax       Value `json:"read_lag_max"`      // the longest that an event waited to be read
 	Queued           Value `json:"queued"`
@@ -100,6 +101,9 @@ func (r *Request) OK() bool { return r.ErrorCode == nil }
 // or on purpose. That is no failure of the server.
 func (r *Request) Cancelled() bool { return r.Status == "cancelled" || r.Status == "aborted" }
 
+// Aborted tells whether this client gave the request up on purpose.
+func (r *Request) Aborted() bool { return r.Status == "aborted" }
+
 // emptyRequest has no metric.
 func emptyRequest() Request {
 	n := None()
@@ -108,7 +112,7 @@ func emptyRequest() Request {
 		ReasoningTokens: n, TotalTokens: n, InputThroughput: n, OutputThroughput: n, AudioThroughput: n,
 		InputTokensOwn: n, InputAsked: n, OutputAsked: n, CachedTokens: n,
 		TTFTFromLeft: n, TTFTFromIntended: n, E2EFromIntended: n, TTFOT: n, TPOTToEnd: n, ITLMean: n, ITLMax: n,
-		DispatchLateness: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n, ResponseHeader: n, RTT: n,
+		DispatchLateness: n, CapWait: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n, ResponseHeader: n, RTT: n,
 	}
 }
 
@@ -221,8 +225,11 @@ func (r *Request) transport(rec *Record) {
 	if !o.Connect.Reused {
 		r.DNS, r.Connect, r.TLS = Seconds(o.Connect.DNS), Seconds(o.Connect.TCP), Seconds(o.Connect.TLS)
 	}
+	if rec.Capped {
+		r.CapWait = Seconds(rec.CapWait)
+	}
 	if rec.Intended != 0 && rec.Dispatched != 0 {
-		r.DispatchLateness = Seconds(max(rec.Dispatched.Sub(rec.Intended), 0))
+		r.DispatchLateness = Seconds(max(rec.Dispatched.Sub(rec.Intended)-rec.CapWait, 0))
 	}
 	if o.SendStart != 0 {
 		if due := max(rec.Intended, rec.Dispatched); due != 0 {
