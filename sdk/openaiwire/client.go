@@ -45,6 +45,10 @@ type Settings struct {
 	// EndpointPath is used below Address instead of /v1/…, for all requests; ""
 	// is the usual path of each kind.
 	EndpointPath string
+	// Locate, which may be nil, is where requests of a kind for a model go, in
+	// place of Address and EndpointPath: for providers whose addresses name the
+	// model.
+	Locate func(kind backend.Kind, model string) string
 	// Sign, which may be nil, is called with each call right before it is sent,
 	// for providers whose credentials change or sign the body. It may replace
 	// call.Header but not write to it. How long it had to wait for a credential
@@ -125,6 +129,9 @@ func New(settings Settings) (*Client, []option.Problem) {
 	return c, problems
 }
 
+// Path is the usual path of a kind's endpoint below /v1: "/chat/completions".
+func Path(kind backend.Kind) string { return paths[kind] }
+
 // paramWarnings names parameters that do something the user may not expect.
 func (s *Settings) paramWarnings(params []member) []option.Problem {
 	const name = "additional-request-params"
@@ -170,8 +177,17 @@ func (c *Client) Clock() (stamp.Clock, string) { return c.http.Clock() }
 // Close closes idle connections. It is called when no Do runs.
 func (c *Client) Close() { c.http.Close() }
 
-// URL is what requests of a kind are posted to.
-func (c *Client) URL(kind backend.Kind) string {
+// URL is what requests of a kind for the configured model are posted to.
+func (c *Client) URL(kind backend.Kind) string { return c.locate(kind, "") }
+
+// locate is where a request goes; model "" is the configured one.
+func (c *Client) locate(kind backend.Kind, model string) string {
+	if c.settings.Locate != nil {
+		if model == "" {
+			model = c.settings.Config.Model
+		}
+		return c.settings.Locate(kind, model)
+	}
 	if c.settings.EndpointPath != "" {
 		return c.settings.Address.Join(c.settings.EndpointPath)
 	}
@@ -215,7 +231,7 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 	*buffer = body.append((*buffer)[:0], &bodyInput{request: request, model: c.settings.Config.Model})
 
 	call := &httpclient.Call{
-		Method: http.MethodPost, URL: c.URL(kind), Header: c.requestHeader(request, kind, body.stream), Body: *buffer,
+		Method: http.MethodPost, URL: c.locate(kind, request.Model), Header: c.requestHeader(request, kind, body.stream), Body: *buffer,
 		StartAt: request.StartAt, Timeout: request.Timeout,
 		ConnectionKey: request.ConnectionKey, FreshConnection: request.FreshConnection,
 	}

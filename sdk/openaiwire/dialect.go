@@ -14,6 +14,8 @@ type Dialect struct {
 	// "" is "max_tokens". A user who sends the other spelling as a parameter
 	// replaces it.
 	MaxTokensField string
+	// NoModel: the address names the model, the body does not.
+	NoModel bool
 	// NoStreamOptions: the server refuses stream_options, and reports usage on
 	// streams by itself or not at all.
 	NoStreamOptions bool

@@ -17,6 +17,9 @@ type form struct {
 // fieldsOf returns the fields of a kind of request, in their order on the wire.
 func (d Dialect) fieldsOf(f form) []field {
 	model := field{name: "model", write: writeModel}
+	if d.NoModel {
+		model.write = func(dst []byte, _ *bodyInput) ([]byte, bool) { return dst, false }
+	}
 	switch f.kind {
 	case backend.KindChat:
 		return d.generationFields(f, d.maxTokensField(), model,

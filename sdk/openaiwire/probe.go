@@ -75,6 +75,32 @@ func (c *Client) Probe(ctx context.Context) (backend.Probe, error) {
 	return probe, nil
 }
 
+// ProbeByRefusal asks for nothing: it posts an empty object where requests of a
+// kind go. A server that refuses that as a bad request (400 or 422) is there,
+// took the credentials and knows the model, and nothing was generated. It is for
+// providers without a list of models, or whose list has other names.
+func (c *Client) ProbeByRefusal(ctx context.Context, kind backend.Kind) (backend.Probe, error) {
+	var exchange stamp.Exchange
+	reply, failure := c.fetch(ctx, &httpclient.Call{Method: http.MethodPost, URL: c.URL(kind), Body: []byte("{}")}, &exchange)
+	if failure != nil {
+		if failure.Hint == "" {
+			failure.Hint = connectHint(failure.Class)
+		}
+		return backend.Probe{Failure: c.explain(failure)}, nil
+	}
+	probe := backend.Probe{ServerName: reply.header.Get("Server"), Latency: exchange.LastByte.Sub(exchange.SendStart)}
+	switch reply.status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+		return probe, nil // it is there
+	}
+	if reply.status/100 == 2 {
+		probe.Failure = c.explain(fault.New(fault.Protocol, "the server answered an empty request with %d", reply.status))
+	} else {
+		probe.Failure = c.explain(c.completed(reply.failure(), reply.header))
+	}
+	return probe, nil
+}
+
 // model is the model that goes out: a parameter of that name wins.
 func (c *Client) model() string {
 	if i := indexOf(c.params, "model"); i >= 0 {
@@ -114,12 +140,19 @@ func (r *reply) failure() *fault.Error {
 }
 
 func (c *Client) get(ctx context.Context, url string, exchange *stamp.Exchange) (*reply, *fault.Error) {
-	header := make(http.Header, len(c.header)+1)
+	return c.fetch(ctx, &httpclient.Call{Method: http.MethodGet, URL: url}, exchange)
+}
+
+// fetch makes a call outside the measurement and reads the answer whole.
+func (c *Client) fetch(ctx context.Context, call *httpclient.Call, exchange *stamp.Exchange) (*reply, *fault.Error) {
+	call.Header = make(http.Header, len(c.header)+2)
 	for name, values := range c.header {
-		header[name] = values
+		call.Header[name] = values
 	}
-	header["Accept"] = contentJSON
-	call := &httpclient.Call{Method: http.MethodGet, URL: url, Header: header}
+	call.Header["Accept"] = contentJSON
+	if call.Body != nil {
+		call.Header["Content-Type"] = contentJSON
+	}
 	if c.settings.Sign != nil {
 		if err := c.settings.Sign(ctx, call); err != nil {
 			return nil, signFault(err)
