@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+	"go.uber.org/goleak"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/option"
+	"github.com/genai-bench/genai-bench/sdk/secret"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// received is a request as a server saw it.
+type received struct {
+	Method, Path, Host string // Path as it stands in the request line
+	Header             http.Header
+	Body               []byte
+}
+
+// rawServer answers every request on a connection with what answer returns,
+// byte for byte, in writes of at most piece bytes (0: at once).
+type rawServer struct {
+	listener net.Listener
+	answer   func(received) []byte
+	piece    int
+	hangUp   bool // close the connection after each answer
+	wait     sync.WaitGroup
+
+	mu          sync.Mutex
+	requests    []received
+	connections map[net.Conn]bool
+	accepted    int
+}
+
+func startServer(t *testing.T, piece int, answer func(received) []byte) *rawServer {
+	t.Helper()
+	return start(t, &rawServer{answer: answer, piece: piece})
+}
+
+func start(t *testing.T, s *rawServer) *rawServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.listener, s.connections = listener, map[net.Conn]bool{}
+	s.wait.Add(1)
+	go s.accept()
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *rawServer) url() string { return "http://" + s.listener.Addr().String() }
+
+func (s *rawServer) close() {
+	s.listener.Close()
+	s.mu.Lock()
+	for c := range s.connections {
+		c.Close()
+	}
+	s.mu.Unlock()
+	s.wait.Wait()
+}
+
+func (s *rawServer) accept() {
+	defer s.wait.Done()
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.accepted++
+		s.connections[conn] = true
+		s.mu.Unlock()
+		s.wait.Add(1)
+		go s.serve(conn)
+	}
+}
+
+func (s *rawServer) serve(conn net.Conn) {
+	defer s.wait.Done()
+	defer func() {
+		conn.Close()
+		s.mu.Lock()
+		delete(s.connections, conn)
+		s.mu.Unlock()
+	}()
+	reader := bufio.NewReader(conn)
+	for {
+		request, err := http.ReadRequest(reader)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			return
+		}
+		got := received{request.Method, request.RequestURI, request.Host, request.Header, body}
+		s.mu.Lock()
+		s.requests = append(s.requests, got)
+		s.mu.Unlock()
+		text := s.answer(got)
+		if text == nil { // hang up without a word
+			return
+		}
+		for len(text) > 0 {
+			n := len(text)
+			if s.piece > 0 {
+				n = min(n, s.piece)
+			}
+			if _, err := conn.Write(text[:n]); err != nil {
+				return
+			}
+			text = text[n:]
+		}
+		if s.hangUp {
+			return
+		}
+	}
+}
+
+// last returns the latest request.
+func (s *rawServer) last() received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) == 0 {
+		return received{}
+	}
+	return s.requests[len(s.requests)-1]
+}
+
+func (s *rawServer) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+// awsEnvironment takes away whatever the environment says of AWS, so that a
+// test sees the same on every machine, and sets what it is given.
+func awsEnvironment(t testing.TB, pairs ...string) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") {
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Setenv(name, value) })
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	for _, pair := range append([][2]string{
+		{"AWS_CONFIG_FILE", none}, {"AWS_SHARED_CREDENTIALS_FILE", none}, {"AWS_EC2_METADATA_DISABLED", "true"},
+	}, pairsOf(pairs)...) {
+		if err := os.Setenv(pair[0], pair[1]); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Unsetenv(pair[0]) })
+	}
+}
+
+func pairsOf(flat []string) [][2]string {
+	var pairs [][2]string
+	for i := 0; i < len(flat); i += 2 {
+		pairs = append(pairs, [2]string{flat[i], flat[i+1]})
+	}
+	return pairs
+}
+
+// The keys of most tests. Of the session token most tests have none.
+const (
+	testKeyID  = "AKIAPLANTEDKEYID0001"
+	testSecret = "planted/secret+access=key-4c1d"
+	testToken  = "planted-session-token//4c1d=="
+	testBearer = "planted-bearer-token-4c1d"
+)
+
+func withKeys(c *backend.Config) {
+	c.Options[optionAccessKey], c.Options[optionSecretKey] = secret.New(testKeyID), secret.New(testSecret)
+}
+
+// config is a configuration as core makes it, with every default.
+func config(base string, edit func(*backend.Config)) backend.Config {
+	c := backend.Config{
+		Task: backend.TextToText, Model: "anthropic.claude-3-haiku-20240307-v1:0", APIBase: base,
+		Options: option.Values{optionRegion: "us-east-1"}, WorkerCount: 1,
+		Limits: backend.Limits{Connect: 5 * time.Second, ResponseHeader: 10 * time.Second, Idle: 10 * time.Second, Total: 30 * time.Second},
+		HTTP:   backend.HTTP{Proxy: "none"},
+	}
+	for _, o := range options() {
+		if o.Default != "" {
+			c.Options[o.Name] = o.Default // only enums have one here
+		}
+	}
+	withKeys(&c)
+	if edit != nil {
+		edit(&c)
+	}
+	return c
+}
+
+// open opens a backend, which must work.
+func open(t testing.TB, base string, edit func(*backend.Config)) backend.Backend {
+	t.Helper()
+	b := backends()[0]
+	opened, err := b.Open(context.Background(), config(base, edit))
+	if err != nil || opened.Failed() {
+		t.Fatalf("Open: %v %+v", err, opened.Problems)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// do performs a request.
+func do(b backend.Backend, request *backend.Request) *backend.Outcome {
+	ctx := context.Background()
+	request.Want = backend.Want{Events: true, Text: true}
+	rec := backend.NewRecorder(request, 0, nil, nil)
+	b.Do(ctx, request, rec)
+	return rec.Outcome(ctx)
+}
+
+func chatRequest(stream bool) *backend.Request {
+	return &backend.Request{
+		Task: backend.TextToText, ID: "wire-1",
+		Chat: &backend.Chat{Messages: []backend.Message{backend.UserText("Hello")}, MaxTokens: 8, Stream: stream},
+	}
+}
+
+// response is an answer as bytes on the wire.
+func response(status int, headers, body string) []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 %d Wire\r\n%sContent-Length: %d\r\n\r\n%s", status, headers, len(body), body)
+}
+
+const (
+	jsonType   = "Content-Type: application/json\r\n"
+	streamType = "Content-Type: application/vnd.amazon.eventstream\r\n"
+)
+
+// message is one message of an event stream.
+func message(t testing.TB, kind, name, payload string) string {
+	t.Helper()
+	var m eventstream.Message
+	m.Headers.Set(":message-type", eventstream.StringValue(kind))
+	m.Headers.Set(":"+kind+"-type", eventstream.StringValue(name))
+	m.Headers.Set(":content-type", eventstream.StringValue("application/json"))
+	m.Payload = []byte(payload)
+	var b bytes.Buffer
+	if err := eventstream.NewEncoder().Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// wrapped is a chunk of InvokeModelWithResponseStream.
+func wrapped(t testing.TB, chunk string) string {
+	t.Helper()
+	return message(t, "event", "chunk", `{"bytes":"`+base64.StdEncoding.EncodeToString([]byte(chunk))+`","p":"abcdef"}`)
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func decodeJSON(t testing.TB, text []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%v in %.200s", err, text)
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+)
+
+// tokenReport is a report of usage in any of the spellings that models behind
+// Bedrock have. A nil count is not reported.
+type tokenReport struct {
+	// Converse, Nova
+	InputTokens     *int64 `json:"inputTokens"`
+	OutputTokens    *int64 `json:"outputTokens"`
+	TotalTokens     *int64 `json:"totalTokens"`
+	CacheRead       *int64 `json:"cacheReadInputTokens"`
+	CacheWrite      *int64 `json:"cacheWriteInputTokens"`
+	CacheReadCount  *int64 `json:"cacheReadInputTokenCount"`
+	CacheWriteCount *int64 `json:"cacheWriteInputTokenCount"`
+	// Anthropic
+	Input         *int64 `json:"input_tokens"`
+	Output        *int64 `json:"output_tokens"`
+	CacheReadIn   *int64 `json:"cache_read_input_tokens"`
+	CacheCreation *int64 `json:"cache_creation_input_tokens"`
+	// OpenAI
+	Prompt        *int64 `json:"prompt_tokens"`
+	Completion    *int64 `json:"completion_tokens"`
+	Total         *int64 `json:"total_tokens"`
+	PromptDetails *struct {
+		Cached *int64 `json:"cached_tokens"`
+	} `json:"prompt_tokens_details"`
+	CompletionDetails *struct {
+		Reasoning *int64 `json:"reasoning_tokens"`
+	} `json:"completion_tokens_details"`
+}
+
+// invocationMetrics is what Bedrock adds to the last event of a stream of
+// InvokeModel, whatever the family.
+type invocationMetrics struct {
+	Input             *int64   `json:"inputTokenCount"`
+	Output            *int64   `json:"outputTokenCount"`
+	CacheRead         *int64   `json:"cacheReadInputTokenCount"`
+	CacheWrite        *int64   `json:"cacheWriteInputTokenCount"`
+	InvocationLatency *float64 `json:"invocationLatency"` // milliseconds
+	FirstByteLatency  *float64 `json:"firstByteLatency"`  // milliseconds
+}
+
+// tokens are the counts of an answer so far.
+type tokens struct {
+	input, output, total, cached, written, reasoning *int64
+	// cacheApart: input lacks the tokens that came from or went into the cache.
+	cacheApart bool
+	source     backend.UsageSource
+}
+
+func first(counts ...*int64) *int64 {
+	for _, c := range counts {
+		if c != nil && *c >= 0 {
+			return c
+		}
+	}
+	return nil
+}
+
+// lay lays later counts over u and tells whether there were any.
+func (u *tokens) lay(later tokens) bool {
+	any := false
+	for _, c := range []struct{ to, from **int64 }{
+		{&u.input, &later.input}, {&u.output, &later.output}, {&u.total, &later.total},
+		{&u.cached, &later.cached}, {&u.written, &later.written}, {&u.reasoning, &later.reasoning},
+	} {
+		if *c.from != nil {
+			*c.to, any = *c.from, true
+		}
+	}
+	if any {
+		u.cacheApart = u.cacheApart || later.cacheApart
+		u.source = later.source
+	}
+	return any
+}
+
+// fill takes those counts that are missing.
+func (u *tokens) fill(other tokens) bool {
+	before := *u
+	if !u.lay(other) {
+		return false
+	}
+	u.lay(before)
+	return true
+}
+
+func (r *tokenReport) tokens() tokens {
+	if r == nil {
+		return tokens{}
+	}
+	u := tokens{
+		input:   first(r.InputTokens, r.Input, r.Prompt),
+		output:  first(r.OutputTokens, r.Output, r.Completion),
+		total:   first(r.TotalTokens, r.Total),
+		cached:  first(r.CacheRead, r.CacheReadCount, r.CacheReadIn),
+		written: first(r.CacheWrite, r.CacheWriteCount, r.CacheCreation),
+		source:  backend.UsageFinal,
+	}
+	u.cacheApart = r.Prompt == nil
+	if r.PromptDetails != nil {
+		u.cached = first(u.cached, r.PromptDetails.Cached)
+	}
+	if r.CompletionDetails != nil {
+		u.reasoning = first(r.CompletionDetails.Reasoning)
+	}
+	return u
+}
+
+func (m *invocationMetrics) tokens() tokens {
+	if m == nil {
+		return tokens{}
+	}
+	return tokens{
+		input: first(m.Input), output: first(m.Output), cached: first(m.CacheRead), written: first(m.CacheWrite),
+		cacheApart: true, source: backend.UsageFinal,
+	}
+}
+
+// headerTokens are the counts that answers of InvokeModel have in their head.
+func headerTokens(header http.Header) tokens {
+	count := func(name string) *int64 {
+		n, err := strconv.ParseInt(header.Get(name), 10, 64)
+		if err != nil || n < 0 {
+			return nil
+		}
+		return &n
+	}
+	return tokens{
+		input: count("X-Amzn-Bedrock-Input-Token-Count"), output: count("X-Amzn-Bedrock-Output-Token-Count"),
+		cached: count("X-Amzn-Bedrock-Cache-Read-Input-Token-Count"), written: count("X-Amzn-Bedrock-Cache-Write-Input-Token-Count"),
+		cacheApart: true, source: backend.UsageHeader,
+	}
+}
+
+// usage converts the counts for the recorder. Anthropic and Converse count the
+// input without what came from the cache or went into it; Input is all of it, as
+// with every other provider, and what was reported stands in Extra.
+func (u *tokens) usage() backend.Usage {
+	if u.source == backend.UsageNone {
+		return backend.Usage{}
+	}
+	out := backend.Usage{
+		Input: u.input, Output: u.output, CachedInput: u.cached, CacheWrite: u.written, Reasoning: u.reasoning, Source: u.source,
+	}
+	if apart := valueOf(u.cached) + valueOf(u.written); u.cacheApart && u.input != nil && apart > 0 {
+		all := *u.input + apart
+		if u.total != nil && u.output != nil && *u.total-*u.output >= *u.input {
+			all = *u.total - *u.output // the provider's own sum
+		}
+		out.Input = &all
+		out.Extra = map[string]float64{"uncached_input_tokens": float64(*u.input)}
+	}
+	return out
+}
+
+func valueOf(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
