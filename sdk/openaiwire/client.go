@@ -240,6 +240,15 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 			return signFault(err)
 		}
 	}
+	failure = c.send(ctx, call, kind, body.stream, rec, exchange)
+	if failure != nil && c.settings.Sign != nil {
+		newRedactor(secretsOfHeader(call.Header)).fault(failure)
+	}
+	return failure
+}
+
+// send makes the call and reads its answer.
+func (c *Client) send(ctx context.Context, call *httpclient.Call, kind backend.Kind, stream bool, rec *backend.Recorder, exchange *stamp.Exchange) *fault.Error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	reply, failure := c.http.Do(ctx, call, exchange)
@@ -253,7 +262,7 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 	}
 	switch kind {
 	case backend.KindChat, backend.KindCompletion:
-		failure = c.readGeneration(reply, body.stream, rec, exchange, cancel)
+		failure = c.readGeneration(reply, stream, rec, exchange, cancel)
 	case backend.KindSpeech:
 		failure = readSpeech(reply, rec)
 	default:

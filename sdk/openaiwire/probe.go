@@ -133,10 +133,11 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	sent   http.Header // of the call, with what signed it
 }
 
 func (r *reply) failure() *fault.Error {
-	return withHeaders(statusFault(r.status, r.header, r.body, nil), r.header)
+	return newRedactor(secretsOfHeader(r.sent)).fault(withHeaders(statusFault(r.status, r.header, r.body, nil), r.header))
 }
 
 func (c *Client) get(ctx context.Context, url string, exchange *stamp.Exchange) (*reply, *fault.Error) {
@@ -160,14 +161,14 @@ func (c *Client) fetch(ctx context.Context, call *httpclient.Call, exchange *sta
 	}
 	answer, failure := c.http.Do(ctx, call, exchange)
 	if failure != nil {
-		return nil, failure
+		return nil, newRedactor(secretsOfHeader(call.Header)).fault(failure)
 	}
 	defer func() { _ = answer.Body.Close() }() // never fails
 	body, err := answer.Body.ReadAll(modelsBytesMax)
 	if err != nil && answer.Status == http.StatusOK {
 		return nil, transportFault(err)
 	}
-	return &reply{status: answer.Status, header: answer.Header, body: body}, nil
+	return &reply{status: answer.Status, header: answer.Header, body: body, sent: call.Header}, nil
 }
 
 // modelsBytesMax bounds the list of models; OpenRouter's is about 1 MiB.

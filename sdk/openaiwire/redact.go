@@ -2,6 +2,7 @@ package openaiwire
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -53,11 +54,7 @@ func newRedactor(secrets []secret.Secret) *redactor {
 // headers that authenticate, and the proxy's password.
 func (s *Settings) secrets() []secret.Secret {
 	all := slices.Clone(s.Secrets)
-	for name, values := range s.Header {
-		if authenticates(name) {
-			all = append(all, secretsOf(values...)...)
-		}
-	}
+	all = append(all, secretsOfHeader(s.Header)...)
 	all = append(all, secretsOfFields(s.Config.HTTP.Header)...)
 	if proxy, err := url.Parse(s.Config.HTTP.Proxy); err == nil && proxy.User != nil {
 		if password, ok := proxy.User.Password(); ok {
@@ -73,6 +70,17 @@ func secretsOfFields(fields []backend.HeaderField) []secret.Secret {
 	for _, f := range fields {
 		if authenticates(f.Name) {
 			all = append(all, secretsOf(f.Value)...)
+		}
+	}
+	return all
+}
+
+// secretsOfHeader returns the values of the fields that authenticate.
+func secretsOfHeader(header http.Header) []secret.Secret {
+	var all []secret.Secret
+	for name, values := range header {
+		if authenticates(name) {
+			all = append(all, secretsOf(values...)...)
 		}
 	}
 	return all
