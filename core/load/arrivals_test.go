@@ -78,6 +78,50 @@ func correlation(x []float64) float64 {
 	return cov / variance
 }
 
+// A gamma distribution of whole shape k is the sum of k exponential ones, whose
+// cumulative function is elementary (Erlang): 1 − e^(−kx) Σ (kx)^i / i!, for a
+// mean of 1. Below 1 the shape ½ has one: erf(√(x/2)).
+func TestGammaArrivalsHaveTheirBurstiness(t *testing.T) {
+	erlang := func(k int) func(float64) float64 {
+		return func(x float64) float64 {
+			sum, term := 0.0, 1.0
+			for i := range k {
+				if i > 0 {
+					term *= float64(k) * x / float64(i)
+				}
+				sum += term
+			}
+			return 1 - math.Exp(-float64(k)*x)*sum
+		}
+	}
+	const n = 50_000
+	for shape, cdf := range map[float64]func(float64) float64{
+		0.5: func(x float64) float64 { return math.Erf(math.Sqrt(x / 2)) },
+		1:   func(x float64) float64 { return 1 - math.Exp(-x) },
+		2:   erlang(2), 5: erlang(5), 16: erlang(16),
+	} {
+		for _, seed := range []uint64{1, 2, 3} {
+			list := gaps(load.Open{Rate: 50, Distribution: load.Gamma, Burstiness: shape, Seed: seed}, n)
+			if r := correlation(list); math.Abs(r) > 4/math.Sqrt(n) {
+				t.Errorf("shape %v, seed %d: neighbouring gaps correlate by %.4f", shape, seed, r)
+			}
+			if ks := kolmogorovSmirnov(list, cdf); ks > 1.63 {
+				t.Errorf("shape %v, seed %d: gaps are %.2f off", shape, seed, ks)
+			}
+			other := gaps(load.Open{Rate: 50, Distribution: load.Gamma, Burstiness: shape * 1.2, Seed: seed}, n)
+			if ks := kolmogorovSmirnov(other, cdf); ks < 3 {
+				t.Errorf("shape %v, seed %d: gaps of shape %v pass: %.2f", shape, seed, shape*1.2, ks)
+			}
+		}
+	}
+	constant := load.Open{Rate: 50, Distribution: load.Gamma, Burstiness: math.Inf(1)}.Arrivals()
+	for i := range 5 {
+		if at := constant.Next(); at != time.Duration(i+1)*20*time.Millisecond {
+			t.Errorf("without bursts, arrival %d is at %v", i, at)
+		}
+	}
+}
+
 // The number of arrivals in a window of a Poisson process has a variance equal
 // to its mean.
 func TestExponentialArrivalsArePoisson(t *testing.T) {
@@ -146,10 +190,10 @@ func TestRoundingDoesNotDrift(t *testing.T) {
 }
 
 func TestArrivalsArePureAndNeverGoBack(t *testing.T) {
-	for _, d := range []load.Distribution{load.Exponential, load.Uniform, load.Constant} {
-		open := load.Open{Rate: 123, Distribution: d, Seed: 5}
+	for _, d := range []load.Distribution{load.Exponential, load.Uniform, load.Constant, load.Gamma} {
+		open := load.Open{Rate: 123, Distribution: d, Burstiness: 0.3, Seed: 5}
 		a, b := open.Arrivals(), open.Arrivals()
-		other := load.Open{Rate: 123, Distribution: d, Seed: 6}.Arrivals()
+		other := load.Open{Rate: 123, Distribution: d, Burstiness: 0.3, Seed: 6}.Arrivals()
 		same, before := 0, time.Duration(0)
 		for range 1000 {
 			x, y, z := a.Next(), b.Next(), other.Next()
@@ -166,12 +210,23 @@ func TestArrivalsArePureAndNeverGoBack(t *testing.T) {
 		}
 	}
 	// Part of what --seed promises.
-	var got []time.Duration
-	for a := (load.Open{Rate: 10, Distribution: load.Exponential, Seed: 1}).Arrivals(); len(got) < 3; {
-		got = append(got, a.Next())
-	}
-	if diff := cmp.Diff([]time.Duration{323_372_397, 657_858_763, 707_456_661}, got); diff != "" {
-		t.Errorf("first arrivals of seed 1 (-want +got):\n%s", diff)
+	for name, c := range map[string]struct {
+		open load.Open
+		want []time.Duration
+	}{
+		"exponential":   {load.Open{Rate: 10, Distribution: load.Exponential, Seed: 1}, []time.Duration{323_372_397, 657_858_763, 707_456_661}},
+		"bursts":        {load.Open{Rate: 10, Distribution: load.Gamma, Burstiness: 0.5, Seed: 1}, []time.Duration{5_610_704, 14_141_543, 135_126_378}},
+		"few bursts":    {load.Open{Rate: 10, Distribution: load.Gamma, Burstiness: 4, Seed: 1}, []time.Duration{77_860_597, 187_733_897, 312_505_888}},
+		"linear ramp":   {load.Open{Rate: 10, Distribution: load.Exponential, Seed: 1, Ramp: load.RateRamp{From: 1, Over: time.Second}}, []time.Duration{743_845_617, 1_107_858_763, 1_157_456_661}},
+		"constant ramp": {load.Open{Rate: 10, Distribution: load.Constant, Ramp: load.RateRamp{Over: 400 * time.Millisecond}}, []time.Duration{282_842_712, 400_000_000, 500_000_000}},
+	} {
+		var got []time.Duration
+		for a := c.open.Arrivals(); len(got) < 3; {
+			got = append(got, a.Next())
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: first arrivals of seed 1 (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
@@ -205,6 +260,8 @@ func TestSpawnOffsets(t *testing.T) {
 		{load.Users{Count: 3, SpawnRate: 1}, []time.Duration{0, s, 2 * s}},
 		{load.Users{Count: 3, SpawnRate: 0.5}, []time.Duration{0, 2 * s, 4 * s}},
 		{load.Users{Count: 6, SpawnRate: 2.5}, []time.Duration{0, 0, 800 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 1600 * time.Millisecond}},
+		{load.Users{Count: 4, Ramp: 2 * s}, []time.Duration{0, s / 2, s, 3 * s / 2}},
+		{load.Users{Count: 1, Ramp: 2 * s}, []time.Duration{0}},
 		{load.Users{Count: 3, SpawnRate: 1e-12}, []time.Duration{0, math.MaxInt64, math.MaxInt64}},
 	} {
 		var got []time.Duration

@@ -5,45 +5,52 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/genai-bench/genai-bench/core/seeded"
 )
 
 // Engine is one of Users, Closed and Open.
 type Engine interface {
 	// check tells what is wrong with the engine's settings.
 	check() error
-	// asked is the rate that the engine asks for, requests per second; 0 where
-	// it asks for none.
-	asked() float64
+	// asked is the rate that the engine asks for on average of a time from its
+	// start, requests per second; 0 where it asks for none.
+	asked(window time.Duration) float64
+	// rampEnd is when its load is whole, from its start; 0 where it is at once.
+	rampEnd() time.Duration
 }
 
 // Users sends from a number of users.
 type Users struct {
-	Count     int
-	SpawnRate float64 // users a second; 0 is all at once
+	Count int
+	// SpawnRate is how many users come a second, in groups, as locust has it;
+	// Ramp is over what time they come one by one. Neither: all at once.
+	SpawnRate float64
+	Ramp      time.Duration
+	Think     Think  // between an answer and the user's next request
+	Seed      uint64 // of the think times
 }
 
-// Closed keeps a number of requests in flight.
-type Closed struct{ Concurrency int }
+// Closed keeps a number of requests in flight, or as many users busy.
+type Closed struct {
+	Concurrency int
+	Ramp        time.Duration // as of Users
+	Think       Think
+	Seed        uint64
+}
 
 // Open sends at a rate.
 type Open struct {
-	Rate         float64 // requests a second, on average
+	Rate         float64 // requests a second, on average; at the end of a ramp
 	Distribution Distribution
-	Seed         uint64
+	// Burstiness is the shape of Gamma: more than 0; 1 is Exponential, less has
+	// more bursts, +Inf is Constant.
+	Burstiness float64
+	Ramp       RateRamp
+	// MaxInFlight is how many requests may be in flight. Arrivals that find so
+	// many wait in order for one to end. 0 is no limit, as an open loop should
+	// have it.
+	MaxInFlight int
+	Seed        uint64
 }
-
-// Distribution is how the times between two arrivals of an open loop are
-// distributed. Their mean is 1/rate.
-type Distribution string
-
-// The distributions, by their names in --distribution.
-const (
-	Exponential Distribution = "exponential" // a Poisson process: independent clients without number
-	Uniform     Distribution = "uniform"     // from 0 to twice the mean
-	Constant    Distribution = "constant"    // always the mean
-)
 
 func (u Users) check() error {
 	switch {
@@ -51,37 +58,68 @@ func (u Users) check() error {
 		return fmt.Errorf("the number of users is %d and must be at least 1", u.Count)
 	case !(u.SpawnRate >= 0) || math.IsInf(u.SpawnRate, 0):
 		return fmt.Errorf("the spawn rate is %v and must be a number of users a second, or 0 for all at once", u.SpawnRate)
+	case u.Ramp < 0:
+		return fmt.Errorf("the ramp of users is %v and must not be negative", u.Ramp)
+	case u.Ramp > 0 && u.SpawnRate > 0:
+		return errors.New("users come by a spawn rate or over a ramp, not both")
 	}
-	return nil
+	return u.Think.check()
 }
 
 func (c Closed) check() error {
 	if c.Concurrency < 1 {
 		return fmt.Errorf("the concurrency is %d and must be at least 1", c.Concurrency)
 	}
-	return nil
+	return c.users().check()
+}
+
+// users is the same load as one of users.
+func (c Closed) users() Users {
+	return Users{Count: c.Concurrency, Ramp: c.Ramp, Think: c.Think, Seed: c.Seed}
 }
 
 func (o Open) check() error {
 	switch {
 	case !(o.Rate > 0) || math.IsInf(o.Rate, 0):
 		return fmt.Errorf("the rate is %v and must be more than 0 requests a second", o.Rate)
-	case o.Distribution != Exponential && o.Distribution != Uniform && o.Distribution != Constant:
-		return fmt.Errorf("unknown distribution %q (there are %s, %s, %s)", o.Distribution, Exponential, Uniform, Constant)
+	case o.Distribution != Exponential && o.Distribution != Uniform && o.Distribution != Constant && o.Distribution != Gamma:
+		return fmt.Errorf("unknown distribution %q (there are %s, %s, %s, %s)", o.Distribution, Exponential, Uniform, Constant, Gamma)
+	case o.Distribution == Gamma && !(o.Burstiness > 0):
+		return fmt.Errorf("the burstiness is %v and must be more than 0", o.Burstiness)
+	case o.MaxInFlight < 0:
+		return fmt.Errorf("the limit of requests in flight is %d and must be at least 1, or 0 for none", o.MaxInFlight)
 	}
-	return nil
+	return o.Ramp.check()
 }
 
-func (u Users) asked() float64  { return 0 }
-func (c Closed) asked() float64 { return 0 }
-func (o Open) asked() float64   { return o.Rate }
+func (u Users) asked(time.Duration) float64  { return 0 }
+func (c Closed) asked(time.Duration) float64 { return 0 }
+func (o Open) asked(window time.Duration) float64 {
+	if o.Ramp.Over == 0 || window <= 0 {
+		return o.Rate
+	}
+	return o.Expected(window) / window.Seconds()
+}
+
+func (u Users) rampEnd() time.Duration {
+	if u.Ramp > 0 {
+		return u.Ramp
+	}
+	return u.SpawnOffset(u.Count - 1)
+}
+func (c Closed) rampEnd() time.Duration { return c.Ramp }
+func (o Open) rampEnd() time.Duration   { return o.Ramp.Over }
 
 // SpawnOffset returns when user j (from 0) begins, from the start of the run.
-// Users come as locust spawns them: floor(rate) at a time, at least one, in
-// groups as far apart as keeps the rate; all at once where the rate is their
-// number or more.
+// With a spawn rate users come as locust spawns them: floor(rate) at a time, at
+// least one, in groups as far apart as keeps the rate; all at once where the
+// rate is their number or more. Over a ramp they come one by one, the first at
+// once, as far apart as the ramp divided by their number.
 func (u Users) SpawnOffset(j int) time.Duration {
-	if u.SpawnRate == 0 || u.SpawnRate >= float64(u.Count) {
+	switch {
+	case u.Ramp > 0:
+		return saturate(math.Round(float64(u.Ramp) * float64(j) / float64(u.Count)))
+	case u.SpawnRate == 0 || u.SpawnRate >= float64(u.Count):
 		return 0
 	}
 	group := max(1, int(u.SpawnRate))
@@ -97,54 +135,6 @@ func saturate(ns float64) time.Duration {
 		return forever
 	}
 	return time.Duration(ns)
-}
-
-// Arrivals walks through an open loop's schedule. Its n-th value is a pure
-// function of rate, distribution, seed and n.
-type Arrivals struct {
-	open   Open
-	stream seeded.Stream
-	mean   float64 // nanoseconds
-	n      uint64
-	sum    time.Duration
-	carry  float64 // what rounding has left of the times so far, in [0, 1) nanoseconds
-}
-
-// Arrivals returns the schedule from its beginning.
-func (o Open) Arrivals() *Arrivals {
-	return &Arrivals{open: o, stream: seeded.New(o.Seed, "arrivals"), mean: 1e9 / o.Rate}
-}
-
-// Gap returns the time before arrival n (from 0) as a multiple of the mean.
-func (a *Arrivals) Gap(n uint64) float64 {
-	switch a.open.Distribution {
-	case Uniform:
-		return 2 * a.stream.Float64(n)
-	case Exponential:
-		return -math.Log1p(-a.stream.Float64(n))
-	}
-	return 1
-}
-
-// Next returns when the next request is due, from the start of the run. The
-// first is due after the first gap, so that a time T holds rate·T arrivals on
-// average. Times are in whole nanoseconds, rounded down; what is cut off is
-// carried into the next gap, so that nothing drifts.
-func (a *Arrivals) Next() time.Duration {
-	n := a.n
-	a.n++
-	if a.open.Distribution == Constant {
-		return saturate(math.Round(float64(n+1) * 1e9 / a.open.Rate))
-	}
-	exact := a.Gap(n)*a.mean + a.carry
-	whole := math.Floor(exact)
-	a.carry = exact - whole
-	if step := saturate(whole); step > forever-a.sum {
-		a.sum = forever
-	} else {
-		a.sum += step
-	}
-	return a.sum
 }
 
 // Limits end a run. At least one of MaxTime and MaxRequests is needed.

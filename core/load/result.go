@@ -25,10 +25,12 @@ var ErrDrained = errors.New("the run ended before the answer did")
 // Result is what a run was, in time and number.
 type Result struct {
 	Start     stamp.Nanos // the schedule's zero
+	RampEnd   stamp.Nanos // when the load was to be whole; 0 where there was no ramp
 	FirstSend stamp.Nanos // when the first request was due or, if later, handed over; 0 where none was
 	LastSend  stamp.Nanos // the same of the last
 	// StopAt is the end of the sending: the time limit, the last send of a run
-	// limited by number, or when it was stopped.
+	// limited by number, or when it was stopped; later, where requests had been
+	// handed over ahead of their time then.
 	StopAt     stamp.Nanos
 	StopReason StopReason
 	// End is when the last answer had ended or was given up. It may lie before
@@ -43,11 +45,18 @@ type Result struct {
 	// sent before it: the client could not keep up.
 	Missed uint64
 
-	Asked    float64 // requests per second; 0 for the closed loops
+	// Waited arrivals of the open loop found Open.MaxInFlight requests in flight;
+	// they were sent after a wait of WaitMean on average and WaitMax at most.
+	// Unsent ones still stood in line when the run stopped; they are not Missed.
+	Waited            uint64
+	WaitMean, WaitMax time.Duration
+	Unsent            uint64
+
+	Asked    float64 // requests per second, on average of that time; 0 for the closed loops
 	Achieved float64 // requests per second sent, from Start to StopAt
 
-	// Lateness is from intended to handed over. Late counts those of more than
-	// a millisecond.
+	// Lateness is from intended to handed over, waits in line left out. Late
+	// counts those of more than a millisecond.
 	Late              uint64
 	LateMean, LateMax time.Duration
 }

@@ -46,8 +46,12 @@ type Ticket struct {
 	N    uint64 // counts the requests of the run, from 0
 	User int    // Users, Closed: whose turn it is, from 0; Open: 0
 	// Intended is when the schedule wants the request sent: the arrival, the
-	// spawning of the user, or the end of the user's answer before.
+	// spawning of the user, or the end of the user's answer before and of the
+	// thinking that follows it.
 	Intended stamp.Nanos
+	// Waited is how long from Intended the arrival stood in line for
+	// Open.MaxInFlight: until a request ended whose place it took.
+	Waited time.Duration
 	// StartAt is when it shall be sent; 0 is at once.
 	StartAt stamp.Nanos
 	// Dispatched is when it was handed over: before Intended where that was
@@ -55,8 +59,9 @@ type Ticket struct {
 	Dispatched stamp.Nanos
 }
 
-// Late returns how late the request was handed over; 0 where it was in time.
-func (t Ticket) Late() time.Duration { return max(0, t.Dispatched.Sub(t.Intended)) }
+// Late returns how late the client handed the request over; 0 where it was in
+// time. Waiting in line is none of the client's lateness.
+func (t Ticket) Late() time.Duration { return max(0, t.Dispatched.Sub(t.Intended)-t.Waited) }
 
 // sendAt is when the request is sent if nothing after the dispatch holds it up.
 func (t Ticket) sendAt() stamp.Nanos { return max(t.Intended, t.Dispatched) }
@@ -85,17 +90,19 @@ type Run struct {
 	mu       sync.Mutex
 	inFlight map[uint64]int // N to user
 	freed    []turn         // while turns is set
-	turns    bool           // an end is somebody's turn
+	turns    bool           // an end is somebody's turn: a user's, or the next in line's
 	draining bool
 	stop     StopReason // what Stop was told; "" while it was not called
 	counts   Counts
 	driven   bool
 }
 
-// turn is a user that may send.
+// turn is a user that may send, or an arrival.
 type turn struct {
-	user int
-	at   stamp.Nanos // since when
+	user   int
+	at     stamp.Nanos   // since when
+	waited time.Duration // of an arrival: as of Ticket
+	order  uint64        // in the agenda
 }
 
 // Counts are a run's figures at a moment.
@@ -104,6 +111,7 @@ type Counts struct {
 	Finished uint64
 	InFlight uint64
 	Late     uint64 // handed over more than a millisecond after their time
+	Waited   uint64 // stood in line for Open.MaxInFlight
 }
 
 // New checks the settings and returns a run that has not begun.
@@ -137,7 +145,7 @@ func (r *Run) Done(n uint64) bool {
 		delete(r.inFlight, n)
 		r.counts.Finished++
 		if r.turns {
-			r.freed = append(r.freed, turn{user, at})
+			r.freed = append(r.freed, turn{user: user, at: at})
 		}
 	}
 	// An open loop need not be woken by every answer.
@@ -149,8 +157,8 @@ func (r *Run) Done(n uint64) bool {
 	return ok
 }
 
-// Stop ends the sending; requests in flight are drained. The first reason
-// counts.
+// Stop ends the sending; requests in flight are drained, and so are those that
+// were handed over ahead of their time. The first reason counts.
 func (r *Run) Stop(reason StopReason) {
 	r.mu.Lock()
 	if r.stop == "" {
@@ -193,265 +201,20 @@ func (r *Run) Drive(ctx context.Context, sender Sender) (Result, error) {
 	defer d.timer.Stop()
 	// A sender that blocks must hear of the end too, so drain is not enough.
 	defer context.AfterFunc(ctx, func() { d.cancelAll(context.Cause(ctx)) })()
-	d.result.Asked = r.engine.asked()
 	d.result.Start = r.now().Add(r.begin)
+	if ramp := r.engine.rampEnd(); ramp > 0 {
+		d.result.RampEnd = d.result.Start.Add(ramp)
+	}
 	switch engine := r.engine.(type) {
 	case Open:
 		d.open(engine)
 	case Users:
 		d.users(engine)
 	case Closed:
-		d.users(Users{Count: engine.Concurrency})
+		d.users(engine.users())
 	default:
 		return Result{}, fmt.Errorf("unknown engine %T", r.engine)
 	}
 	d.drain()
 	return d.result, d.err
-}
-
-// drive is what Drive's goroutine needs.
-type drive struct {
-	*Run
-	ctx       context.Context // ends the run at once
-	requests  context.Context // ends the requests
-	cancel    context.CancelCauseFunc
-	sender    Sender
-	timer     *time.Timer
-	cancels   sync.Once
-	cancelled uint64 // were in flight then; set by cancels
-	result    Result
-	err       error
-	lateness  time.Duration // summed
-}
-
-// open sends arrivals until a limit is reached or the run is stopped.
-func (d *drive) open(engine Open) {
-	arrivals := engine.Arrivals()
-	for next := arrivals.Next(); ; next = arrivals.Next() {
-		due := d.result.Start.Add(next)
-		if d.limits.MaxTime > 0 && next > d.limits.MaxTime {
-			d.stopped(StopTime, d.result.Start.Add(d.limits.MaxTime))
-			return
-		}
-		if !d.waitForTurn(due) || !d.send(turn{0, due}) {
-			for d.result.StopReason == StopTime && next <= d.limits.MaxTime {
-				d.result.Missed++
-				next = arrivals.Next()
-			}
-			return
-		}
-	}
-}
-
-// waitForTurn waits until a request due at a time is to be handed over. It
-// returns false where the run stopped instead.
-func (d *drive) waitForTurn(due stamp.Nanos) bool {
-	for {
-		if d.isStopped() {
-			return false
-		}
-		if due.Sub(d.now()) <= d.lead {
-			return true
-		}
-		d.wait(due.Add(-max(0, d.lead-slice)))
-	}
-}
-
-// users sends for users, each when it is spawned and when its answer ended.
-func (d *drive) users(engine Users) {
-	d.expect(true, false)
-	spawned := 0
-	for !d.isStopped() {
-		now := d.now()
-		if d.limits.MaxTime > 0 && now >= d.deadline() {
-			d.stopped(StopTime, d.deadline())
-			return
-		}
-		for _, turn := range d.takeFreed() {
-			if !d.send(turn) {
-				return
-			}
-		}
-		until := stamp.Nanos(0)
-		for spawned < engine.Count && until == 0 {
-			due := d.result.Start.Add(engine.SpawnOffset(spawned))
-			switch {
-			case d.limits.MaxTime > 0 && due >= d.deadline():
-				spawned = engine.Count // those never come
-			case due.Sub(now) > d.lead:
-				until = due.Add(-d.lead)
-			case !d.send(turn{spawned, due}):
-				return
-			default:
-				spawned++
-			}
-		}
-		if d.limits.MaxTime > 0 && (until == 0 || until > d.deadline()) {
-			until = d.deadline()
-		}
-		d.wait(until)
-	}
-}
-
-// expect says which ends are to wake the driver.
-func (r *Run) expect(turns, draining bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.turns, r.draining = turns, draining
-}
-
-func (d *drive) deadline() stamp.Nanos { return d.result.Start.Add(d.limits.MaxTime) }
-
-func (r *Run) takeFreed() []turn {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	freed := r.freed
-	r.freed = nil
-	return freed
-}
-
-// send hands one request over. It returns false where it was the last.
-func (d *drive) send(turn turn) bool {
-	if d.isStopped() {
-		return false
-	}
-	ticket := Ticket{N: d.result.Sent, User: turn.user, Intended: turn.at, Dispatched: d.now()}
-	if ticket.Intended > ticket.Dispatched {
-		ticket.StartAt = ticket.Intended
-	}
-	if d.limits.MaxTime > 0 && ticket.sendAt() > d.deadline() {
-		d.stopped(StopTime, d.deadline())
-		return false
-	}
-	d.mu.Lock()
-	d.inFlight[ticket.N] = turn.user
-	d.mu.Unlock()
-	if err := d.sender.Send(d.requests, ticket); err != nil {
-		d.mu.Lock()
-		delete(d.inFlight, ticket.N)
-		d.mu.Unlock()
-		if d.isStopped() {
-			return false // the end of the context is no fault of the sender
-		}
-		d.err = fmt.Errorf("sending request %d: %w", ticket.N, err)
-		d.stopped(StopSender, d.now())
-		return false
-	}
-	d.record(ticket)
-	if d.limits.MaxRequests > 0 && d.result.Sent == d.limits.MaxRequests {
-		d.stopped(StopRequests, d.result.LastSend)
-		return false
-	}
-	return true
-}
-
-func (d *drive) record(ticket Ticket) {
-	r := &d.result
-	if r.Sent == 0 {
-		r.FirstSend = ticket.sendAt()
-	}
-	r.LastSend = max(r.LastSend, ticket.sendAt())
-	r.Sent++
-	late := ticket.Late()
-	d.lateness += late
-	r.LateMax = max(r.LateMax, late)
-	if late > lateTolerance {
-		r.Late++
-	}
-	d.mu.Lock()
-	d.counts.Sent, d.counts.Late = r.Sent, r.Late
-	d.mu.Unlock()
-}
-
-// isStopped tells whether the run has stopped, noting why where that is new.
-func (d *drive) isStopped() bool {
-	if d.result.StopReason != "" {
-		return true
-	}
-	d.mu.Lock()
-	reason := d.stop
-	d.mu.Unlock()
-	if d.ctx.Err() != nil {
-		reason = StopCancelled
-	}
-	if reason != "" {
-		d.stopped(reason, d.now())
-	}
-	return reason != ""
-}
-
-func (d *drive) stopped(reason StopReason, at stamp.Nanos) {
-	d.result.StopReason, d.result.StopAt = reason, at
-}
-
-// wait returns at a time (0 is never), when a request has ended, or when the
-// run is to stop.
-func (d *drive) wait(until stamp.Nanos) {
-	d.timer.Reset(d.untilThen(until))
-	select {
-	case <-d.timer.C:
-	case <-d.wake:
-	case <-d.ctx.Done():
-	}
-}
-
-func (d *drive) untilThen(until stamp.Nanos) time.Duration {
-	if until == 0 {
-		return forever
-	}
-	return max(0, until.Sub(d.now()))
-}
-
-// drain waits for the requests in flight, cancels them where they take too
-// long, and sums the run up.
-func (d *drive) drain() {
-	r := &d.result
-	d.expect(false, true)
-	ended := d.waitForEnds(d.ctx, r.StopAt.Add(d.limits.DrainTimeout))
-	if !ended {
-		cause := context.Cause(d.ctx)
-		if cause == nil {
-			cause = ErrDrained
-		}
-		d.cancelAll(cause)
-		r.Cancelled = d.cancelled
-		if !d.waitForEnds(context.WithoutCancel(d.ctx), d.now().Add(cancelGrace)) {
-			r.Abandoned = d.Counts().InFlight
-		}
-	}
-	r.End = d.now()
-	r.Finished = d.Counts().Finished
-	if r.Sent > 0 {
-		r.LateMean = d.lateness / time.Duration(r.Sent)
-	}
-	if window := r.StopAt.Sub(r.Start); window > 0 {
-		r.Achieved = float64(r.Sent) / window.Seconds()
-	}
-}
-
-// cancelAll ends the requests' context, once, having counted them.
-func (d *drive) cancelAll(cause error) {
-	d.cancels.Do(func() {
-		d.cancelled = d.Counts().InFlight
-		d.cancel(cause)
-	})
-}
-
-// waitForEnds waits until nothing is in flight; false says that the time came
-// or ctx ended before.
-func (d *drive) waitForEnds(ctx context.Context, until stamp.Nanos) bool {
-	for {
-		if d.Counts().InFlight == 0 {
-			return true
-		}
-		if ctx.Err() != nil || d.now() >= until {
-			return false
-		}
-		d.timer.Reset(d.untilThen(until))
-		select {
-		case <-d.timer.C:
-		case <-d.wake:
-		case <-ctx.Done():
-		}
-	}
 }

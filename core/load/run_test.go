@@ -281,22 +281,26 @@ func TestArrivalsThatAClientMissed(t *testing.T) {
 }
 
 func TestStopDrains(t *testing.T) {
-	for name, engine := range map[string]load.Engine{
-		"closed": load.Closed{Concurrency: 5},
-		"open":   load.Open{Rate: 50, Distribution: load.Constant},
-		"users":  load.Users{Count: 5, SpawnRate: 5},
+	for name, c := range map[string]struct {
+		engine load.Engine
+		stopAt time.Duration
+	}{
+		"closed": {load.Closed{Concurrency: 5}, 1050 * ms},
+		// What was handed over ahead is sent.
+		"open":  {load.Open{Rate: 50, Distribution: load.Constant}, 1280 * ms},
+		"users": {load.Users{Count: 5, SpawnRate: 5}, 1050 * ms},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, engine, load.Limits{MaxTime: time.Hour, DrainTimeout: s})
+				b := newBench(t, c.engine, load.Limits{MaxTime: time.Hour, DrainTimeout: s})
 				time.AfterFunc(1050*ms, func() { b.run.Stop(load.StopInterrupted); b.run.Stop("too late") })
 				r := b.drive(t)
-				if r.StopReason != load.StopInterrupted || r.StopAt != at(1050*ms) || r.Finished != r.Sent || r.Sent == 0 || b.cancels != 0 {
+				if r.StopReason != load.StopInterrupted || r.StopAt != at(c.stopAt) || r.LastSend > r.StopAt || r.Finished != r.Sent || r.Sent == 0 || b.cancels != 0 {
 					t.Errorf("%+v, %d cancelled", r, b.cancels)
 				}
 				for _, ticket := range b.tickets {
-					if ticket.Dispatched > r.StopAt {
-						t.Errorf("sent after the stop: %+v", ticket)
+					if ticket.Dispatched > at(1050*ms) {
+						t.Errorf("handed over after the stop: %+v", ticket)
 					}
 				}
 			})
@@ -430,7 +434,13 @@ func TestBadSettings(t *testing.T) {
 		"negative spawn rate": {load.Users{Count: 1, SpawnRate: -1}, good, "the spawn rate is -1"},
 		"no concurrency":      {load.Closed{}, good, "the concurrency is 0"},
 		"no rate":             {load.Open{Distribution: load.Constant}, good, "the rate is 0"},
-		"no distribution":     {load.Open{Rate: 1}, good, `unknown distribution "" (there are exponential, uniform, constant)`},
+		"no distribution":     {load.Open{Rate: 1}, good, `unknown distribution "" (there are exponential, uniform, constant, gamma)`},
+		"no burstiness":       {load.Open{Rate: 1, Distribution: load.Gamma}, good, "the burstiness is 0"},
+		"negative cap":        {load.Open{Rate: 1, Distribution: load.Constant, MaxInFlight: -1}, good, "the limit of requests in flight is -1"},
+		"ramp from nothing":   {load.Open{Rate: 1, Distribution: load.Constant, Ramp: load.RateRamp{Over: s, Exponential: true}}, good, "cannot begin at 0"},
+		"two ramps of users":  {load.Users{Count: 1, SpawnRate: 1, Ramp: s}, good, "not both"},
+		"thinking backwards":  {load.Closed{Concurrency: 1, Think: load.Think{Mean: s, Spread: 2 * s, Distribution: load.Uniform}}, good, "less than no time"},
+		"gamma thoughts":      {load.Users{Count: 1, Think: load.Think{Mean: s, Distribution: load.Gamma}}, good, `no distribution "gamma"`},
 		"no end":              {load.Closed{Concurrency: 1}, load.Limits{}, "a run needs an end: a time limit, a number of requests, or both"},
 		"negative time":       {load.Closed{Concurrency: 1}, load.Limits{MaxTime: -1}, "a time limit is negative"},
 	} {
