@@ -2,43 +2,21 @@ package prompt
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 
+	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/picture"
 	"github.com/genai-bench/genai-bench/core/seeded"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
 
-// Rows are the entries of a dataset of pictures. Implementations are safe for
-// concurrent use.
-type Rows interface {
-	// Name says what the collection is.
-	Name() string
-	// Len is the number of entries, at least 1.
-	Len() int
-	// Row returns the text of entry i, which may be empty, and its pictures, of
-	// which there is at least one. The error is final for that entry.
-	Row(i int) (text string, pictures []Picture, err error)
-}
-
-// Picture is one picture of a row: its file, or an address that the provider
-// fetches.
-type Picture struct {
-	Bytes []byte
-	URL   string
-}
-
 // Gallery is where the pictures of requests come from: a dataset, or, without
 // one, the imagination. It keeps what it made within bounds of memory. It is
 // made once for all runs and safe for concurrent use.
 type Gallery struct {
-	rows    Rows // nil: pictures are synthetic
+	records dataset.Records // nil: pictures are synthetic
 	large   bool
-	skipped sync.Map // row to nothing: no picture that can be read
-	skips   atomic.Int64
 
 	mu     sync.Mutex
 	made   map[pictureKey]*madePicture
@@ -63,15 +41,12 @@ type madePicture struct {
 	err   error
 }
 
-// NewGallery returns the pictures of rows, or synthetic ones where rows is nil.
-// Large ones, of more than picture.PixelsMax pixels, are refused unless allowed.
-func NewGallery(rows Rows, allowLarge bool) *Gallery {
-	return &Gallery{rows: rows, large: allowLarge, made: make(map[pictureKey]*madePicture), budget: galleryBytes}
+// NewGallery returns the pictures of records, or synthetic ones where records is
+// nil. Large ones, of more than picture.PixelsMax pixels, are refused unless
+// allowed.
+func NewGallery(records dataset.Records, allowLarge bool) *Gallery {
+	return &Gallery{records: records, large: allowLarge, made: make(map[pictureKey]*madePicture), budget: galleryBytes}
 }
-
-// Skipped is how many rows of the dataset had no picture that could be read, of
-// those that were needed so far.
-func (g *Gallery) Skipped() int { return int(g.skips.Load()) }
 
 // Forget drops what was made, as at the end of a run.
 func (g *Gallery) Forget() {
@@ -79,50 +54,6 @@ func (g *Gallery) Forget() {
 	defer g.mu.Unlock()
 	clear(g.made)
 	g.bytes = 0
-}
-
-// errNoPicture marks a row that has none that can be read.
-var errNoPicture = errors.New("no picture")
-
-// row returns the first row from place j on of a permutation that has a
-// picture.
-func (g *Gallery) row(order seeded.Stream, j uint64) (row int, text string, pictures []Picture, err error) {
-	n := uint64(g.rows.Len())
-	for k := range n {
-		row = int(order.Permute((j+k)%n, n))
-		if _, bad := g.skipped.Load(row); bad {
-			continue
-		}
-		text, pictures, err = g.rows.Row(row)
-		if err == nil && len(pictures) > 0 && g.readable(pictures) {
-			return row, text, pictures, nil
-		}
-		g.skip(row)
-	}
-	if err == nil {
-		err = errNoPicture
-	}
-	return 0, "", nil, fmt.Errorf("dataset %s: none of its %d rows has a picture that can be read (the last one: %w)", g.rows.Name(), n, err)
-}
-
-func (g *Gallery) skip(row int) {
-	if _, known := g.skipped.LoadOrStore(row, struct{}{}); !known {
-		g.skips.Add(1)
-	}
-}
-
-// readable looks at the heads of pictures; a file that breaks off behind its
-// head is found when it is decoded.
-func (g *Gallery) readable(pictures []Picture) bool {
-	for _, p := range pictures {
-		if p.URL != "" {
-			continue
-		}
-		if _, _, _, err := picture.Check(p.Bytes, g.large); err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // keep makes a picture once, or every time where there is no room for more.
@@ -147,12 +78,12 @@ func (g *Gallery) keep(key pictureKey, make func() (backend.Image, error)) (back
 
 // sized brings a picture of the dataset to a size and marks it with a number of
 // the run's, so that no server has seen it before. An address is passed on.
-func (g *Gallery) sized(key pictureKey, p Picture) (backend.Image, error) {
+func (g *Gallery) sized(key pictureKey, p dataset.Picture) (backend.Image, error) {
 	if p.URL != "" {
 		return backend.Image{URL: p.URL}, nil
 	}
 	return g.keep(key, func() (backend.Image, error) {
-		img, err := picture.Decode(p.Bytes, g.large)
+		img, err := picture.Decode(p.Data, g.large)
 		if err != nil {
 			return backend.Image{}, err
 		}
@@ -173,17 +104,15 @@ func (g *Gallery) synthetic(key pictureKey) (backend.Image, error) {
 
 // asItIs passes a picture of the dataset on; what is no JPEG becomes one, which
 // every provider takes.
-func (g *Gallery) asItIs(key pictureKey, p Picture) (backend.Image, error) {
+func (g *Gallery) asItIs(key pictureKey, p dataset.Picture) (backend.Image, error) {
 	if p.URL != "" {
 		return backend.Image{URL: p.URL}, nil
 	}
-	if format, _, _, err := picture.Check(p.Bytes, g.large); err != nil {
-		return backend.Image{}, err
-	} else if format == "jpeg" {
-		return backend.Image{Bytes: p.Bytes, MIME: picture.MIME}, nil
+	if p.Format == "jpeg" {
+		return backend.Image{Bytes: p.Data, MIME: picture.MIME}, nil
 	}
 	return g.keep(key, func() (backend.Image, error) {
-		img, err := picture.Decode(p.Bytes, g.large)
+		img, err := picture.Decode(p.Data, g.large)
 		if err != nil {
 			return backend.Image{}, err
 		}
@@ -210,7 +139,7 @@ func (s *Source) pictures(item *Item) (text string, images []backend.Image, err 
 		number := (item.Index*uint64(max(size.Images, 1)) + k) % all
 		key := pictureKey{stream: s.looks, number: number, width: size.Width, height: size.Height}
 		var image backend.Image
-		if g.rows == nil {
+		if g.records == nil {
 			image, err = g.synthetic(key)
 		} else {
 			var text string
@@ -230,20 +159,22 @@ func (s *Source) pictures(item *Item) (text string, images []backend.Image, err 
 	return strings.Join(texts, " "), images, nil
 }
 
-// sizedPicture takes the first picture of the row whose turn it is. A row whose
+// sizedPicture takes the first picture of the record whose turn it is. One whose
 // picture breaks off gives way to the next.
 func (s *Source) sizedPicture(key pictureKey) (text string, image backend.Image, err error) {
 	g := s.config.Gallery
 	for {
-		row, text, pictures, err := g.row(s.rowOrder(key.number), key.number)
+		record, err := g.records.Record(s.place(key.number))
 		if err != nil {
 			return "", backend.Image{}, err
 		}
-		if image, err = g.sized(key, pictures[0]); err == nil {
-			return text, image, nil
+		if image, err = g.sized(key, record.Pictures[0]); err == nil {
+			return record.Text, image, nil
 		}
-		g.skip(row)
 		g.forget(key)
+		if err := g.records.Reject(record.Row, err); err != nil {
+			return "", backend.Image{}, err
+		}
 	}
 }
 
@@ -254,37 +185,49 @@ func (g *Gallery) forget(key pictureKey) {
 	delete(g.made, key)
 }
 
-// rowPictures takes a row as it is.
+// rowPictures takes a record as it is.
 func (s *Source) rowPictures(i uint64) (text string, images []backend.Image, err error) {
 	g := s.config.Gallery
-	if g.rows == nil {
+	if g.records == nil {
 		return "", nil, errors.New("traffic scenario dataset needs a dataset of pictures (--dataset-path or --dataset-config)")
 	}
-next:
 	for {
-		row, text, pictures, err := g.row(s.rowOrder(i), i)
+		record, err := g.records.Record(s.place(i))
 		if err != nil {
 			return "", nil, err
 		}
-		images = images[:0]
-		for k, p := range pictures {
-			image, err := g.asItIs(pictureKey{number: uint64(row), index: k}, p)
-			if err != nil {
-				g.skip(row)
-				continue next
-			}
-			images = append(images, image)
-		}
-		if text == "" {
+		if text = record.Text; text == "" {
 			text = instruction(s.looks, i)
 		}
-		return text, images, nil
+		if images, err = g.allOf(record); err == nil {
+			return text, images, nil
+		}
+		if err := g.records.Reject(record.Row, err); err != nil {
+			return "", nil, err
+		}
 	}
 }
 
-// rowOrder is the order of rows in the round that a place is in.
-func (s *Source) rowOrder(place uint64) seeded.Stream {
-	return seeded.New(s.texts.Uint64(place/uint64(s.config.Gallery.rows.Len())), "rows")
+// allOf are the pictures of a record as they are.
+func (g *Gallery) allOf(record dataset.Record) (images []backend.Image, err error) {
+	for k, p := range record.Pictures {
+		key := pictureKey{number: uint64(record.Row), index: k}
+		image, err := g.asItIs(key, p)
+		if err != nil {
+			g.forget(key)
+			return nil, err
+		}
+		images = append(images, image)
+	}
+	return images, nil
+}
+
+// place is which record has the n-th turn of a run: all of them in an order of
+// the run's own, then all again in another.
+func (s *Source) place(n uint64) int {
+	all := uint64(s.config.Gallery.records.Len())
+	order := seeded.New(s.texts.Uint64(n/all), "rows")
+	return int(order.Permute(n%all, all))
 }
 
 // instruction is what is asked of a picture that has no text of its own.

@@ -16,14 +16,59 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
 
-// rows is a dataset of pictures as a list.
-type rows []func() (string, []prompt.Picture, error)
+// records is a dataset of pictures in memory.
+type records struct {
+	list []dataset.Record
+	mu   sync.Mutex
+	bad  map[int]bool
+}
 
-func (r rows) Name() string                                { return "rows" }
-func (r rows) Len() int                                    { return len(r) }
-func (r rows) Row(i int) (string, []prompt.Picture, error) { return r[i]() }
-func row(text string, pictures ...prompt.Picture) func() (string, []prompt.Picture, error) {
-	return func() (string, []prompt.Picture, error) { return text, pictures, nil }
+func (r *records) Name() string { return "records" }
+func (r *records) Len() int     { return len(r.list) }
+
+func (r *records) Record(i int) (dataset.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range r.list {
+		if !r.bad[i] {
+			return r.list[i], nil
+		}
+		i = (i + 1) % len(r.list)
+	}
+	return dataset.Record{}, errors.New("records: no row has a picture")
+}
+
+func (r *records) Reject(row int, _ error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bad == nil {
+		r.bad = map[int]bool{}
+	}
+	r.bad[row] = true
+	if len(r.bad) == len(r.list) {
+		return errors.New("records: no row has a picture")
+	}
+	return nil
+}
+
+func recordsOf(t testing.TB, list ...dataset.Record) *records {
+	t.Helper()
+	for i := range list {
+		list[i].Row = i
+		for k := range list[i].Pictures {
+			if p := &list[i].Pictures[k]; p.Data != nil {
+				var err error
+				if p.Format, p.Width, p.Height, err = picture.Check(p.Data, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	return &records{list: list}
+}
+
+func record(text string, pictures ...dataset.Picture) dataset.Record {
+	return dataset.Record{Text: text, Pictures: pictures}
 }
 
 func pngOf(t testing.TB, w, h int) []byte {
@@ -95,11 +140,11 @@ func TestSyntheticPicturesHaveTheSizeAndAreUnlike(t *testing.T) {
 }
 
 func TestPicturesOfADatasetAreFitted(t *testing.T) {
-	gallery := prompt.NewGallery(rows{
-		row("one", prompt.Picture{Bytes: pngOf(t, 300, 20)}),
-		row("two", prompt.Picture{Bytes: jpegOf(t, 10, 200)}),
-		row("three", prompt.Picture{URL: "https://img.example/a.jpg"}),
-	}, false)
+	gallery := prompt.NewGallery(recordsOf(t,
+		record("one", dataset.Picture{Data: pngOf(t, 300, 20)}),
+		record("two", dataset.Picture{Data: jpegOf(t, 10, 200)}),
+		record("three", dataset.Picture{URL: "https://img.example/a.jpg"}),
+	), false)
 	config := prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "I(64,48,3)"), Gallery: gallery, Seed: 3}
 	source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()), config)
 	bodies := map[string]bool{}
@@ -134,7 +179,7 @@ func TestPicturesOfADatasetAreFitted(t *testing.T) {
 
 func TestRowsOfPicturesAreSentAsTheyAre(t *testing.T) {
 	photo := jpegOf(t, 30, 20)
-	gallery := prompt.NewGallery(rows{row("", prompt.Picture{Bytes: photo}, prompt.Picture{Bytes: pngOf(t, 7, 9)})}, false)
+	gallery := prompt.NewGallery(recordsOf(t, record("", dataset.Picture{Data: photo}, dataset.Picture{Data: pngOf(t, 7, 9)})), false)
 	item := mustRequest(t, mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
 		prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "dataset"), Gallery: gallery}), 0)
 	text, images := shown(t, item)
@@ -146,20 +191,15 @@ func TestRowsOfPicturesAreSentAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestRowsWithoutAPictureAreSkippedAndCounted(t *testing.T) {
+func TestPicturesThatBreakOffAreRejected(t *testing.T) {
 	cut := pngOf(t, 50, 50)
-	all := rows{
-		row("text", prompt.Picture{Bytes: []byte("no picture")}),
-		row("cut", prompt.Picture{Bytes: cut[:len(cut)-20]}),
-		row("good", prompt.Picture{Bytes: jpegOf(t, 5, 5)}),
-		func() (string, []prompt.Picture, error) { return "", nil, errors.New("data.jsonl:7: no such file") },
-		row("none"),
-	}
+	cut = cut[:len(cut)-20]
 	for _, scenario := range []string{"I(16,16)", "dataset"} {
 		t.Run(scenario, func(t *testing.T) {
-			gallery := prompt.NewGallery(all, false)
+			all := recordsOf(t, record("cut", dataset.Picture{Data: cut}), record("good", dataset.Picture{Data: jpegOf(t, 5, 5)}),
+				record("cut too", dataset.Picture{Data: cut}))
 			source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
-				prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, scenario), Gallery: gallery})
+				prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, scenario), Gallery: prompt.NewGallery(all, false)})
 			var wg sync.WaitGroup
 			for i := range uint64(10) {
 				wg.Go(func() {
@@ -174,16 +214,13 @@ func TestRowsWithoutAPictureAreSkippedAndCounted(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if gallery.Skipped() != 4 {
-				t.Errorf("%d rows skipped, want 4", gallery.Skipped())
+			if len(all.bad) != 2 {
+				t.Errorf("rows %v rejected, want two", all.bad)
 			}
-		})
-	}
-	for name, one := range map[string]rows{"no picture": all[:1], "cut off": all[1:2], "no file": all[3:4]} {
-		t.Run("only "+name, func(t *testing.T) {
-			source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
-				prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "I(16,16)"), Gallery: prompt.NewGallery(one, false)})
-			if _, err := source.Request(0); err == nil || !strings.Contains(err.Error(), "none of its 1 rows has a picture that can be read") {
+			only := recordsOf(t, record("cut", dataset.Picture{Data: cut}))
+			source = mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
+				prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, scenario), Gallery: prompt.NewGallery(only, false)})
+			if _, err := source.Request(0); err == nil || !strings.Contains(err.Error(), "no row has a picture") {
 				t.Errorf("error %v", err)
 			}
 		})
