@@ -1,6 +1,6 @@
 // Package load decides when requests are sent.
 //
-// Three engines:
+// Four engines:
 //
 //   - Users: N users, spawned at a rate or over a ramp; each sends, waits for
 //     the end of its answer, thinks (by default not at all), and sends again.
@@ -11,6 +11,7 @@
 //     and counted as late. The rate may ramp up. A limit of requests in flight
 //     may be set; arrivals that have to wait for it are counted, because from
 //     then on the loop is no longer open.
+//   - Replay: an open loop whose arrivals are recorded times.
 //
 // Schedules are pure functions: Open.Arrivals, Users.SpawnOffset and
 // Users.ThinkTime know nothing of clocks and goroutines. So is which requests

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Engine is one of Users, Closed and Open.
+// Engine is one of Users, Closed, Open and Replay.
 type Engine interface {
 	// check tells what is wrong with the engine's settings.
 	check() error
@@ -137,7 +137,8 @@ func saturate(ns float64) time.Duration {
 	return time.Duration(ns)
 }
 
-// Limits end a run. At least one of MaxTime and MaxRequests is needed.
+// Limits end a run. At least one of MaxTime and MaxRequests is needed, except
+// with Replay, which ends by itself.
 type Limits struct {
 	MaxTime     time.Duration // from the start; 0 is no limit
 	MaxRequests uint64        // exactly so many are sent; 0 is no limit
@@ -146,11 +147,12 @@ type Limits struct {
 	DrainTimeout time.Duration
 }
 
-func (l Limits) check() error {
+func (l Limits) check(engine Engine) error {
+	_, ends := engine.(Replay)
 	switch {
 	case l.MaxTime < 0 || l.DrainTimeout < 0:
 		return errors.New("a time limit is negative")
-	case l.MaxTime == 0 && l.MaxRequests == 0:
+	case l.MaxTime == 0 && l.MaxRequests == 0 && !ends:
 		return errors.New("a run needs an end: a time limit, a number of requests, or both (--max-time-per-run, --max-requests-per-run)")
 	}
 	return nil

@@ -1,23 +1,35 @@
 package load
 
-import "github.com/genai-bench/genai-bench/sdk/stamp"
+import (
+	"time"
 
-// open sends arrivals until a limit is reached or the run is stopped.
-func (d *drive) open(engine Open) {
-	arrivals := engine.Arrivals()
-	line := line{drive: d, unused: engine.MaxInFlight}
-	if engine.MaxInFlight > 0 {
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+// schedule tells when arrivals are due, from the start of the run and in order;
+// forever after the last.
+type schedule interface{ Next() time.Duration }
+
+// open sends arrivals until there are no more, a limit is reached or the run is
+// stopped.
+func (d *drive) open(arrivals schedule, maxInFlight int) {
+	line := line{drive: d, unused: maxInFlight}
+	if maxInFlight > 0 {
 		d.expect(true, false)
 	}
 	for next := arrivals.Next(); ; next = arrivals.Next() {
-		arrival := turn{at: d.result.Start.Add(next)}
+		arrival := turn{at: later(d.result.Start, next)}
+		if next == forever {
+			d.stopped(StopSchedule, max(d.result.LastSend, d.result.Start))
+			return
+		}
 		if d.limits.MaxTime > 0 && next > d.limits.MaxTime {
 			d.stopped(StopTime, d.deadline())
 			return
 		}
 		inLine := false
 		sent := d.waitForTurn(arrival.at)
-		if sent && engine.MaxInFlight > 0 {
+		if sent && maxInFlight > 0 {
 			var free stamp.Nanos
 			free, sent = line.wait()
 			arrival.waited = max(0, free.Sub(arrival.at))
@@ -34,12 +46,12 @@ func (d *drive) open(engine Open) {
 // unsent counts the arrivals, from one on, that were due and not sent when the
 // run stopped: left in line for the limit of requests in flight, or missed,
 // which only a time limit tells from those that nobody wanted any more.
-func (d *drive) unsent(arrivals *Arrivals, due stamp.Nanos, inLine bool) {
+func (d *drive) unsent(arrivals schedule, due stamp.Nanos, inLine bool) {
 	r := &d.result
 	if r.StopReason == StopRequests || !inLine && r.StopReason != StopTime {
 		return
 	}
-	for ; due <= r.StopAt; due = r.Start.Add(arrivals.Next()) {
+	for ; due <= r.StopAt; due = later(r.Start, arrivals.Next()) {
 		if inLine {
 			r.Unsent++
 		} else {

@@ -14,6 +14,7 @@ type StopReason string
 const (
 	StopRequests    StopReason = "requests"    // Limits.MaxRequests were sent
 	StopTime        StopReason = "time"        // Limits.MaxTime was over
+	StopSchedule    StopReason = "schedule"    // the last arrival of a Replay was sent
 	StopSender      StopReason = "sender"      // nothing could be sent any more
 	StopCancelled   StopReason = "cancelled"   // the context ended
 	StopInterrupted StopReason = "interrupted" // for Run.Stop: the user wants an end

@@ -103,6 +103,8 @@ type turn struct {
 	at     stamp.Nanos   // since when
 	waited time.Duration // of an arrival: as of Ticket
 	order  uint64        // in the agenda
+	pause  time.Duration // where paused: in place of thinking
+	paused bool
 }
 
 // Counts are a run's figures at a moment.
@@ -119,7 +121,7 @@ func New(engine Engine, limits Limits, options Options) (*Run, error) {
 	if err := engine.check(); err != nil {
 		return nil, err
 	}
-	if err := limits.check(); err != nil {
+	if err := limits.check(engine); err != nil {
 		return nil, err
 	}
 	r := &Run{
@@ -137,15 +139,25 @@ func New(engine Engine, limits Limits, options Options) (*Run, error) {
 
 // Done reports that request n has ended. It returns false where no such
 // request is in flight, which is a fault of the sender and changes nothing.
-func (r *Run) Done(n uint64) bool {
-	at := r.now()
+func (r *Run) Done(n uint64) bool { return r.done(n, turn{}) }
+
+// DoneAfter is Done where the request's user goes on after a pause of the
+// caller's choice in place of the engine's think time: within a conversation,
+// say. It is for Users and Closed.
+func (r *Run) DoneAfter(n uint64, pause time.Duration) bool {
+	return r.done(n, turn{pause: pause, paused: true})
+}
+
+func (r *Run) done(n uint64, next turn) bool {
+	next.at = r.now()
 	r.mu.Lock()
 	user, ok := r.inFlight[n]
 	if ok {
 		delete(r.inFlight, n)
 		r.counts.Finished++
 		if r.turns {
-			r.freed = append(r.freed, turn{user: user, at: at})
+			next.user = user
+			r.freed = append(r.freed, next)
 		}
 	}
 	// An open loop need not be woken by every answer.
@@ -207,7 +219,9 @@ func (r *Run) Drive(ctx context.Context, sender Sender) (Result, error) {
 	}
 	switch engine := r.engine.(type) {
 	case Open:
-		d.open(engine)
+		d.open(engine.Arrivals(), engine.MaxInFlight)
+	case Replay:
+		d.open(engine.arrivals(), engine.MaxInFlight)
 	case Users:
 		d.users(engine)
 	case Closed:

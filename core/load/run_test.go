@@ -22,6 +22,7 @@ type bench struct {
 	zero    time.Time
 	latency func(load.Ticket) time.Duration // negative: never answers
 	send    func(load.Ticket) error         // before; may block
+	done    func(load.Ticket) bool          // nil: Run.Done
 	deaf    bool                            // does not hear of cancellation
 
 	mu      sync.Mutex
@@ -76,6 +77,10 @@ func (b *bench) Send(ctx context.Context, ticket load.Ticket) error {
 		case <-time.After(time.Hour): // so that no goroutine outlives the test
 		}
 		b.fly(-1)
+		if b.done != nil {
+			b.done(ticket)
+			return
+		}
 		b.run.Done(ticket.N)
 	}()
 	return nil

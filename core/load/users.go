@@ -40,7 +40,10 @@ func (d *drive) users(engine Users) {
 			return
 		}
 		for _, turn := range d.takeFreed() {
-			if answers != nil {
+			switch {
+			case turn.paused:
+				turn.at = later(turn.at, turn.pause)
+			case answers != nil:
 				turn.at = later(turn.at, thoughts.after(turn.user, answers[turn.user]))
 				answers[turn.user]++
 			}
