@@ -40,8 +40,8 @@ func (d *deliverer) deliver(e Event, p []byte) error {
 	case "trickled":
 		return d.settle(d.x.wire.trickle(d.cut(p, len(p)/4, len(p)/2, len(p)-1), d.pause))
 	case "next-head":
-		if w, ok := d.x.wire.(*h1Wire); ok && e.Kinds&Done == 0 {
-			return d.settle(w.pieceAndNextHead(p))
+		if w, ok := d.x.wire.(*h1Wire); ok {
+			return d.withNextHead(w, p)
 		}
 	case "bytes":
 		for i := 1; i < len(p); i++ {
@@ -115,6 +115,20 @@ func (d *deliverer) straddle(p []byte) error {
 		return err
 	}
 	d.complete(len(d.x.record.Events)-1, write)
+	return nil
+}
+
+// withNextHead sends the event before with the head of this one's chunk. An event
+// goes out only when there is a next one, since not every protocol marks its end.
+func (d *deliverer) withNextHead(w *h1Wire, p []byte) error {
+	if len(d.held) > 0 {
+		write, err := w.pieceAndNextHead(d.held)
+		if err != nil {
+			return err
+		}
+		d.complete(len(d.x.record.Events)-1, write)
+	}
+	d.held = append(d.held[:0], p...)
 	return nil
 }
 
