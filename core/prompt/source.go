@@ -31,6 +31,8 @@ type Config struct {
 	// Stream asks for streamed answers; Before is put in front of each chat.
 	Stream bool
 	Before []backend.Message
+	// Turns is how often the user of a conversation speaks; 0 and 1 are once.
+	Turns int
 	// Gallery has the pictures of tasks that show some; nil is synthetic ones.
 	Gallery *Gallery
 	// Template, which may be nil, renders chats as the server does: sizes of chats
@@ -54,7 +56,10 @@ type Item struct {
 	InputTokens int
 	// PrefixTokens of them are shared with the other requests of the scenario.
 	PrefixTokens int
-	// Digest is the SHA-256 of what the request says; see Workload.
+	// Turns are what the user says later in the conversation, each after the
+	// server's answer to the one before.
+	Turns []Turn
+	// Digest is the SHA-256 of what the request says, and of Turns; see Workload.
 	Digest [32]byte
 	// Bytes is the memory that the request's own texts take.
 	Bytes int
@@ -102,6 +107,9 @@ func NewSource(corpus *Corpus, config Config) (*Source, error) {
 	case backend.TextToText:
 		if !slices.Contains([]backend.Kind{"", backend.KindChat, backend.KindCompletion}, config.Kind) {
 			return nil, fmt.Errorf("task %s cannot be a request of kind %s", config.Task, config.Kind)
+		}
+		if config.Turns > 1 && config.Kind == backend.KindCompletion {
+			return nil, errors.New("completions have no turns: a conversation is a chat")
 		}
 		s.build, counted = (*Source).textToText, true
 	case backend.TextToEmbeddings:
@@ -181,13 +189,20 @@ func (s *Source) countBehindPrefix(text string) (tokens int, ok bool) {
 func (s *Source) Request(i uint64) (Item, error) {
 	item := Item{
 		Index:   i,
-		Size:    s.sizes.At(i),
+		Size:    s.sizes.At(i * uint64(max(s.config.Turns, 1))),
 		Request: &backend.Request{Task: s.config.Task},
 	}
-	if err := s.build(s, &item); err != nil {
+	err := s.build(s, &item)
+	if err == nil && s.config.Turns > 1 {
+		err = s.turns(&item)
+	}
+	if err != nil {
 		return Item{}, fmt.Errorf("making request %d of %s: %w", i, s.config.Scenario, err)
 	}
 	item.Digest = digest(item.Request)
+	if len(item.Turns) > 0 {
+		item.Digest = digestTurns(item.Digest, item.Turns)
+	}
 	return item, nil
 }
 
@@ -214,12 +229,13 @@ func (s *Source) countIfAble(text string) int {
 }
 
 func (s *Source) textToText(item *Item) error {
+	place := item.Index * uint64(max(s.config.Turns, 1))
 	var parts []backend.Part
 	var text string
 	var err error
 	switch n := item.Size.InputTokens; {
 	case item.Size.Row:
-		if text, err = s.row(item.Index, 0); err != nil {
+		if text, err = s.row(place, 0); err != nil {
 			return err
 		}
 		if item.InputTokens, err = s.countRow(text); err != nil {
@@ -227,17 +243,17 @@ func (s *Source) textToText(item *Item) error {
 		}
 	case s.prefix != nil:
 		shared := len(s.prefix.ids)
-		head := s.corpus.head(s.heads, item.Index)
+		head := s.corpus.head(s.heads, place)
 		joined := func(words int) []string {
 			list := head(words)
 			list[0] = s.corpus.joiner + list[0]
 			return list
 		}
-		text, err = s.corpus.compose(s.texts.Rand(item.Index), joined, n-s.frame()-shared, false, s.countBehindPrefix)
+		text, err = s.corpus.compose(s.texts.Rand(place), joined, n-s.frame()-shared, false, s.countBehindPrefix)
 		item.InputTokens, item.PrefixTokens = n, shared
 		parts = []backend.Part{{Text: s.prefix.text}}
 	default:
-		text, err = s.corpus.compose(s.texts.Rand(item.Index), s.corpus.head(s.heads, item.Index), n-s.frame(), false, s.countPrompt)
+		text, err = s.corpus.compose(s.texts.Rand(place), s.corpus.head(s.heads, place), n-s.frame(), false, s.countPrompt)
 		item.InputTokens = n
 	}
 	if err != nil {
