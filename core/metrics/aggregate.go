@@ -3,9 +3,9 @@ package metrics
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
+	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -44,11 +44,27 @@ type Aggregate struct {
 	// from the run's start to its very end, warm-up left out of the tokens only.
 	ReferenceStyle ReferenceStyle `json:"python_tool_style"`
 
-	BundledShare   Value          `json:"bundled_event_share"` // of output events, whose exact time is not known
-	Clocks         map[string]int `json:"clocks,omitempty"`    // requests by the clock that timed them
-	WarningsOfRun  []string       `json:"warnings,omitempty"`
-	StopReason     string         `json:"stop_reason,omitempty"`
-	WorkloadSHA256 string         `json:"workload_sha256,omitempty"`
+	// Laws are the books of the run: figures that must agree, taken from different
+	// places.
+	Laws          []Law             `json:"conservation_laws,omitempty"`
+	Tokens        TokenTruth        `json:"token_counts"`
+	Short         int               `json:"answers_shorter_than_asked"`
+	TaskRates     TaskRates         `json:"task_throughput"`
+	Goodput       *Goodput          `json:"goodput,omitempty"`
+	Client        *Client           `json:"client,omitempty"`
+	ErrorExamples map[string]string `json:"error_examples,omitempty"` // the first message of each class
+
+	BundledShare Value `json:"bundled_event_share"` // of output events, whose exact time is not known
+	// InnerBundledShare leaves out the last event of each answer.
+	InnerBundledShare Value          `json:"bundled_inner_event_share"`
+	Clocks            map[string]int `json:"clocks,omitempty"` // requests by the clock that timed them
+	WarningsOfRun     []string       `json:"warnings,omitempty"`
+	// Untrusted are those of the warnings for which the figures are not to be
+	// trusted, ClientLimits those that say that the client was the bottleneck.
+	Untrusted      []string `json:"untrusted,omitempty"`
+	ClientLimits   []string `json:"client_bottleneck,omitempty"`
+	StopReason     string   `json:"stop_reason,omitempty"`
+	WorkloadSHA256 string   `json:"workload_sha256,omitempty"`
 }
 
 // RequestStats are the statistics of the Python tool's twelve metrics.
@@ -78,10 +94,14 @@ type AddedStats struct {
 	ITLPerToken      Stats `json:"itl_per_token"` // each gap spread over the tokens of its event
 	DispatchLateness Stats `json:"dispatch_lateness"`
 	SendLateness     Stats `json:"send_lateness"`
-	CapWait          Stats `json:"cap_wait"` // in line for the open loop's concurrency cap
-	ReadLag          Stats `json:"read_lag"` // over all events
+	HopLateness      Stats `json:"hop_lateness"`    // of it: until the plugin had the request
+	PluginLateness   Stats `json:"plugin_lateness"` // of it: the rest
+	CapWait          Stats `json:"cap_wait"`        // in line for the open loop's concurrency cap
+	ReadLag          Stats `json:"read_lag"`        // over all events
 	Upload           Stats `json:"upload"`
 	Connect          Stats `json:"connect"` // DNS, TCP and TLS together, of new connections
+	RealTimeFactor   Stats `json:"real_time_factor"`
+	AudioSeconds     Stats `json:"audio_duration_s"`
 }
 
 // Window says what was measured and what was left out.
@@ -91,15 +111,22 @@ type Window struct {
 	Completed int         `json:"completed"` // between both: what throughputs are made of
 	// Limit is when the run's time was over; completions after it count for
 	// latency, not for throughput. 0: the run was not limited by time.
-	Limit       stamp.Nanos `json:"limit_ns,omitempty"`
-	RunStart    stamp.Nanos `json:"run_start_ns"`
-	RunEnd      stamp.Nanos `json:"run_end_ns"`
-	SendEnd     stamp.Nanos `json:"send_end_ns"`           // nothing was sent after it
-	RampEnd     stamp.Nanos `json:"ramp_end_ns,omitempty"` // when all users had come or the rate was reached; 0: there was no ramp
-	WarmedUp    int         `json:"warmup_requests"`       // first sent, left out
-	CooledDown  int         `json:"cooldown_requests"`     // last sent, left out
-	AfterLimit  int         `json:"completed_after_limit"`
-	MissedSends uint64      `json:"missed_sends,omitempty"` // due in the open loop and never sent: the client could not keep up
+	Limit      stamp.Nanos `json:"limit_ns,omitempty"`
+	RunStart   stamp.Nanos `json:"run_start_ns"`
+	RunEnd     stamp.Nanos `json:"run_end_ns"`
+	SendEnd    stamp.Nanos `json:"send_end_ns"`           // nothing was sent after it
+	RampEnd    stamp.Nanos `json:"ramp_end_ns,omitempty"` // when all users had come or the rate was reached; 0: there was no ramp
+	WarmedUp   int         `json:"warmup_requests"`       // first sent, left out
+	CooledDown int         `json:"cooldown_requests"`     // last sent, left out
+	AfterLimit int         `json:"completed_after_limit"`
+	// Requests over the window's borders. Those over its start were sent before
+	// it and completed in it: they count for throughput, and for latency unless
+	// they are warm-up. Those over its end were sent in it and completed after:
+	// they count for latency unless they are cool-down, not for throughput.
+	StraddledStart int    `json:"straddled_start"`
+	StraddledEnd   int    `json:"straddled_end"`
+	Drained        int    `json:"drained"`                // completed after the sending had ended
+	MissedSends    uint64 `json:"missed_sends,omitempty"` // due in the open loop and never sent: the client could not keep up
 	// Arrivals of the open loop that found the concurrency cap reached: CapWaited
 	// were sent when their turn came, CapUnsent still stood in line at the end.
 	CapWaited    uint64  `json:"cap_waited_requests,omitempty"`
@@ -116,36 +143,87 @@ type ReferenceStyle struct {
 	InputThroughput   Value   `json:"mean_input_throughput_tokens_per_s"`
 }
 
+// TaskRates are what a task's answers are counted in, a second of the window;
+// null where the task has none of it.
+type TaskRates struct {
+	Inputs       Value `json:"inputs_per_second"` // texts or pictures embedded, documents ranked
+	Images       Value `json:"images_per_second"`
+	Characters   Value `json:"characters_per_second"` // spoken
+	AudioBytes   Value `json:"audio_bytes_per_second"`
+	AudioSeconds Value `json:"audio_seconds_per_second"` // of speech: how many listeners could be served
+}
+
+// Client is what measuring cost this machine. Shares are of all its CPUs; null
+// is not known on this system.
+type Client struct {
+	CPUs              int     `json:"cpus"`
+	Seconds           float64 `json:"seconds"` // of the run
+	CoreCPUSeconds    Value   `json:"core_cpu_seconds"`
+	PluginCPUSeconds  Value   `json:"plugin_cpu_seconds"`
+	MachineCPUShare   Value   `json:"machine_cpu_share"`     // mean, by every program on it
+	MachineCPUBusiest Value   `json:"machine_cpu_share_max"` // of a second
+	CorePeakRSSBytes  Value   `json:"core_peak_rss_bytes"`   // since this process began
+}
+
 // Run is what an aggregate needs besides the requests.
 type Run struct {
-	Start, End stamp.Nanos // of the run, drain included
-	Limit      stamp.Nanos // when its time was over; 0: not limited by time
+	Task       backend.Task // "": not known
+	Start, End stamp.Nanos  // of the run, drain included
+	Limit      stamp.Nanos  // when its time was over; 0: not limited by time
 	// SendEnd is when it stopped sending; 0: at the limit, or where there is
 	// none at the end.
 	SendEnd stamp.Nanos
 	// Warmup and Cooldown are the requests, first and last sent, that the
 	// statistics leave out.
 	Warmup, Cooldown Cut
+	// Sent is how many requests the load says it sent; 0: not known.
+	Sent       uint64
+	Objectives []Objective
 }
 
-// Compute makes the statistics of a run out of the metrics of its requests,
-// which it puts into the order of their sending. events adds up what single
-// events tell; nil: nothing is known of them.
+// Cuts tells whether statistics leave anything out.
+func (r Run) Cuts() bool { return r.Warmup != Cut{} || r.Cooldown != Cut{} }
+
+// Compute makes the statistics of requests that are in memory, which it puts
+// into the order of their sending, noting the phase of each. events adds up what
+// single events tell; nil: nothing is known of them.
 func Compute(run Run, requests []Request, events *EventStats) Aggregate {
 	slices.SortStableFunc(requests, func(a, b Request) int { return cmp.Compare(a.Index, b.Index) })
-	warm, cool := cut(requests, run)
-	inside := requests[warm : len(requests)-cool]
-	a := count(requests)
-	a.Window = Window{RunStart: run.Start, RunEnd: run.End, SendEnd: run.sendEnd(), Limit: run.Limit, WarmedUp: warm, CooledDown: cool}
-	a.phases(requests)
-	a.throughput(requests)
-	a.Stats, a.AddedStats = statistics(inside)
-	if events != nil {
-		a.AddedStats.ITL, a.AddedStats.ITLPerToken, a.AddedStats.ReadLag = events.summaries()
-		a.BundledShare = ratio(Value(events.bundled), Value(events.outputs))
-	} else {
-		a.AddedStats.ITL, a.AddedStats.ITLPerToken, a.AddedStats.ReadLag = NoStats(), NoStats(), NoStats()
-		a.BundledShare = None()
+	t := tableOf(requests)
+	t.events = events
+	a, err := t.Aggregate(run)
+	if err != nil {
+		panic(err) // memory can be written and read
+	}
+	for i := range requests {
+		requests[i].Phase = t.phases[i].phase()
+	}
+	return a
+}
+
+// tableOf is a table in memory.
+func tableOf(requests []Request) *Table {
+	t := NewTable(NewMemory(), false)
+	for i := range requests {
+		if err := t.Add(&requests[i], nil); err != nil {
+			panic(err) // memory can be written
+		}
+	}
+	return t
+}
+
+// Aggregate makes the statistics of a run, a metric at a time.
+func (t *Table) Aggregate(run Run) (Aggregate, error) {
+	if err := t.flush(); err != nil {
+		return Aggregate{}, err
+	}
+	a := t.tally.figures()
+	a.Window = Window{RunStart: run.Start, RunEnd: run.End, SendEnd: run.sendEnd(), Limit: run.Limit}
+	g := aggregation{Table: t, run: run, a: &a}
+	for _, step := range []func() error{g.sort, g.phases, g.window, g.throughput, g.statistics, g.eventStatistics, g.laws} {
+		if err := step(); err != nil {
+			return a, err
+		}
 	}
 	total := run.End.Sub(run.Start).Seconds()
 	a.ReferenceStyle = ReferenceStyle{
@@ -154,159 +232,23 @@ func Compute(run Run, requests []Request, events *EventStats) Aggregate {
 		OutputThroughput:  ratio(a.Stats.OutputTokens.Sum, Value(total)),
 		InputThroughput:   ratio(a.Stats.InputTokens.Sum, Value(total)),
 	}
-	return a
+	return a, nil
 }
 
-// count counts all requests of a run by how they ended.
-func count(requests []Request) Aggregate {
-	a := Aggregate{ErrorCodesFrequency: map[string]int{}, ErrorClasses: map[string]int{}, Clocks: map[string]int{}}
-	for i := range requests {
-		r := &requests[i]
-		if r.Clock != "" {
-			a.Clocks[r.Clock]++
-		}
-		switch {
-		case r.OK():
-			a.NumCompletedRequests++
-		case r.Aborted():
-			a.NumAbortedRequests++
-		case r.Cancelled():
-			a.NumCancelledRequests++
-		default:
-			a.NumErrorRequests++
-			a.ErrorCodesFrequency[strconv.Itoa(*r.ErrorCode)]++
-			if r.ErrorClass != "" {
-				a.ErrorClasses[r.ErrorClass]++
-			}
-		}
+// figures are the counts of all requests of a run by how they ended.
+func (t *tally) figures() Aggregate {
+	a := Aggregate{
+		ErrorCodesFrequency: t.codes, ErrorClasses: t.errorClasses, ErrorExamples: t.messages, Clocks: t.clocks,
+		NumCompletedRequests: t.completed, NumErrorRequests: t.errors, NumCancelledRequests: t.cancelled, NumAbortedRequests: t.aborted,
+		NumRequests: t.completed + t.errors, Short: t.short,
+		Tokens: t.truth.truth(),
 	}
-	a.NumRequests = a.NumCompletedRequests + a.NumErrorRequests
-	a.ErrorRate = 0
+	n := None()
+	a.TaskRates = TaskRates{n, n, n, n, n}
 	if a.NumRequests > 0 {
 		a.ErrorRate = Value(a.NumErrorRequests) / Value(a.NumRequests)
 	}
 	return a
-}
-
-// phases notes on each request which part of the run it belongs to.
-func (a *Aggregate) phases(requests []Request) {
-	w := &a.Window
-	for i := range requests {
-		r := &requests[i]
-		switch r.Phase = ""; {
-		case i < w.WarmedUp:
-			r.Phase = PhaseWarmup
-		case i >= len(requests)-w.CooledDown:
-			r.Phase = PhaseCooldown
-		case w.Limit != 0 && r.OK() && r.EndNanos > w.Limit:
-			r.Phase = PhaseAfterLimit
-			w.AfterLimit++
-		}
-	}
-}
-
-// throughput divides what was completed inside the window by the window. It
-// begins with the first send after the warm-up and ends with the last
-// completion before the cool-down's first send and the run's time limit.
-// What began before the window and ended in it counts; what ends after it does
-// not: leaving out the former too would make a steady server look slower the
-// more requests are in flight. A window in which nothing was completed is that
-// of the requests themselves, to the last of them.
-func (a *Aggregate) throughput(requests []Request) {
-	w := &a.Window
-	first := func(part []Request) (t stamp.Nanos) {
-		for i := range part {
-			if at := part[i].SendStartNanos; at != 0 && (t == 0 || at < t) {
-				t = at
-			}
-		}
-		return t
-	}
-	inside := requests[w.WarmedUp : len(requests)-w.CooledDown]
-	start, until := first(inside), w.Limit
-	if cooldown := first(requests[len(requests)-w.CooledDown:]); cooldown != 0 && (until == 0 || cooldown < until) {
-		until = cooldown
-	}
-	within := func(t stamp.Nanos) bool { return t > start && (until == 0 || t <= until) }
-	last := func(part []Request) (t stamp.Nanos) {
-		for i := range part {
-			if r := &part[i]; r.OK() && within(r.EndNanos) {
-				t = max(t, r.EndNanos)
-			}
-		}
-		return t
-	}
-	counted := requests
-	end := last(counted)
-	if end == 0 {
-		until, counted = 0, inside
-		end = last(counted)
-	}
-	if start == 0 || end == 0 {
-		a.RunDuration = w.RunEnd.Sub(w.RunStart).Seconds()
-		a.RequestsPerSecond, a.MeanInputThroughput, a.MeanOutputThroughput, a.MeanTotalThroughput = 0, 0, 0, 0
-		return
-	}
-	var completed, input, output Value
-	for i := range counted {
-		r := &counted[i]
-		if !r.OK() || !within(r.EndNanos) {
-			continue
-		}
-		completed++
-		if r.InputTokens.Exists() {
-			input += r.InputTokens
-		}
-		if r.OutputTokens.Exists() {
-			output += r.OutputTokens
-		}
-	}
-	w.Start, w.End, w.Completed = start, end, int(completed)
-	a.RunDuration = end.Sub(start).Seconds()
-	seconds := Value(a.RunDuration)
-	a.RequestsPerSecond = ratio(completed, seconds)
-	a.MeanInputThroughput = ratio(input, seconds)
-	a.MeanOutputThroughput = ratio(output, seconds)
-	a.MeanTotalThroughput = ratio(input+output, seconds)
-}
-
-// statistics summarizes the successful requests, a metric at a time.
-func statistics(requests []Request) (RequestStats, AddedStats) {
-	column := make([]float64, 0, len(requests))
-	of := func(metric func(*Request) Value) Stats {
-		column = column[:0]
-		for i := range requests {
-			if r := &requests[i]; r.OK() {
-				column = append(column, float64(metric(r)))
-			}
-		}
-		return Summarize(column)
-	}
-	return RequestStats{
-			TTFT:                 of(func(r *Request) Value { return r.TTFT }),
-			TPOT:                 of(func(r *Request) Value { return r.TPOT }),
-			E2ELatency:           of(func(r *Request) Value { return r.E2ELatency }),
-			OutputLatency:        of(func(r *Request) Value { return r.OutputLatency }),
-			OutputInferenceSpeed: of(func(r *Request) Value { return r.OutputInferenceSpeed }),
-			InputTokens:          of(func(r *Request) Value { return r.InputTokens }),
-			OutputTokens:         of(func(r *Request) Value { return r.OutputTokens }),
-			ReasoningTokens:      of(func(r *Request) Value { return r.ReasoningTokens }),
-			TotalTokens:          of(func(r *Request) Value { return r.TotalTokens }),
-			InputThroughput:      of(func(r *Request) Value { return r.InputThroughput }),
-			OutputThroughput:     of(func(r *Request) Value { return r.OutputThroughput }),
-			AudioThroughput:      of(func(r *Request) Value { return r.AudioThroughput }),
-		}, AddedStats{
-			TTFTFromLeft:     of(func(r *Request) Value { return r.TTFTFromLeft }),
-			TTFTFromIntended: of(func(r *Request) Value { return r.TTFTFromIntended }),
-			E2EFromIntended:  of(func(r *Request) Value { return r.E2EFromIntended }),
-			TTFOT:            of(func(r *Request) Value { return r.TTFOT }),
-			TPOTToEnd:        of(func(r *Request) Value { return r.TPOTToEnd }),
-			DispatchLateness: of(func(r *Request) Value { return r.DispatchLateness }),
-			SendLateness:     of(func(r *Request) Value { return r.SendLateness }),
-			CapWait:          of(func(r *Request) Value { return r.CapWait }),
-			Upload:           of(func(r *Request) Value { return r.Upload }),
-			Connect:          of(func(r *Request) Value { return r.DNS + r.Connect + r.TLS }),
-		}
 }
 
 // PythonTool computes a run's figures by the Python tool's own rules, for
@@ -314,10 +256,15 @@ func statistics(requests []Request) (RequestStats, AddedStats) {
 // completion, warm-up and cool-down cut by that order, tokens of what is left
 // over the whole duration, requests per second of all.
 func PythonTool(requests []Request, duration time.Duration, warmupRatio, cooldownRatio float64) Aggregate {
-	warm, cool := cut(requests, Run{Warmup: Cut{Ratio: warmupRatio}, Cooldown: Cut{Ratio: cooldownRatio}})
-	inside := requests[warm : len(requests)-cool]
-	a := count(requests)
-	a.Stats, a.AddedStats = statistics(inside)
+	t := tableOf(requests)
+	a := t.tally.figures()
+	g := aggregation{Table: t, run: Run{Warmup: Cut{Ratio: warmupRatio}, Cooldown: Cut{Ratio: cooldownRatio}}, a: &a}
+	t.events = nil
+	for _, step := range []func() error{t.flush, g.asAdded, g.phases, g.statistics, g.eventStatistics} {
+		if err := step(); err != nil {
+			panic(err) // memory can be written and read
+		}
+	}
 	seconds := Value(duration.Seconds())
 	a.RunDuration = duration.Seconds()
 	a.RequestsPerSecond = ratio(Value(a.NumCompletedRequests), seconds)

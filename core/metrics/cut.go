@@ -14,30 +14,19 @@ type Cut struct {
 	Time     time.Duration `json:"time_ns,omitempty"`  // those sent in the first or last so long of the sending
 }
 
-// sendTime is when the client sent a request, or began to: the schedule's time
-// or, where the client was late or the request waited for the concurrency cap,
-// that of its hand-over. Unlike the first byte's time it does not depend on how
-// long a connection took.
-func (r *Request) sendTime() stamp.Nanos {
-	at := r.IntendedNanos
-	for _, late := range [...]Value{r.CapWait, r.DispatchLateness} {
-		if late.Exists() {
-			at = at.Add(time.Duration(float64(late) * 1e9))
-		}
-	}
-	return at
-}
-
-// cut counts the requests, which are in the order of their sending, that warm-up
-// and cool-down leave out. Cut by time, a request that was handed over ahead of
-// one with an earlier time goes with it.
-func cut(requests []Request, run Run) (warm, cool int) {
-	n := len(requests)
+// cut counts the requests that warm-up and cool-down leave out. times are when
+// the client sent each, or began to, in the order of the sending: the schedule's
+// time or, where the client was late or the request waited for the concurrency
+// cap, that of its hand-over. Unlike the first byte's time it does not depend on
+// how long a connection took. Cut by time, a request that was handed over ahead
+// of one with an earlier time goes with it.
+func cut(times []stamp.Nanos, run Run) (warm, cool int) {
+	n := len(times)
 	switch c := run.Warmup; {
 	case c.Time > 0:
 		until := run.Start.Add(c.Time)
-		for i := range requests {
-			if requests[i].sendTime() < until {
+		for i, at := range times {
+			if at < until {
 				warm = i + 1
 			}
 		}
@@ -50,7 +39,7 @@ func cut(requests []Request, run Run) (warm, cool int) {
 	case c.Time > 0:
 		from := run.sendEnd().Add(-c.Time)
 		for i := n - 1; i >= 0; i-- {
-			if requests[i].sendTime() >= from {
+			if times[i] >= from {
 				cool = n - i
 			}
 		}

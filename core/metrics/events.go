@@ -27,11 +27,13 @@ func NewEventStats() *EventStats {
 }
 
 // Add takes the events of a successful request.
-func (s *EventStats) Add(o *backend.Outcome) {
+func (s *EventStats) Add(o *backend.Outcome) { s.add(o.Events) }
+
+func (s *EventStats) add(events []backend.Event) {
 	var last stamp.Nanos
 	lastBundled := false
-	for i := range o.Events {
-		e := &o.Events[i]
+	for i := range events {
+		e := &events[i]
 		if e.Kinds&backend.Output == 0 {
 			continue
 		}
@@ -105,6 +107,6 @@ func (s *spread) stats() Stats {
 	return Stats{
 		Min: Seconds(s.min), Max: Seconds(s.max), Mean: Value(mean), Sum: Value(s.sum),
 		Stddev: Value(math.Sqrt(max(s.squares/n-mean*mean, 0))),
-		P25:    at(25), P50: at(50), P75: at(75), P90: at(90), P95: at(95), P99: at(99),
+		P25:    at(25), P50: at(50), P75: at(75), P90: at(90), P95: at(95), P99: at(99), P999: at(99.9),
 	}
 }

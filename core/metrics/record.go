@@ -26,12 +26,17 @@ type Record struct {
 	CapWait time.Duration
 	Capped  bool
 
+	// Ended is when core had the outcome; 0: it never came.
+	Ended stamp.Nanos
+
+	Inputs     int // texts or pictures to embed, documents to rank
+	Characters int // of the text to be spoken
+
 	InputTokensAsked  int // the scenario's size; 0: none
 	OutputTokensAsked int // 0: none
 	InputTokens       int // core's own count of what was sent; 0: not counted
 
-	// OutputTokensCounted is core's count of the answer's text, where the
-	// provider reported none; −1: not counted.
+	// OutputTokensCounted is core's count of the answer's text; −1: not counted.
 	OutputTokensCounted    int
 	ReasoningTokensCounted int
 

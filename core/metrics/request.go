@@ -46,10 +46,26 @@ type Request struct {
 	BytesSent      int64  `json:"bytes_sent,omitempty"`
 	BytesReceived  int64  `json:"bytes_received,omitempty"`
 	Retransmits    int32  `json:"retransmits,omitempty"` // this host's, on the connection, meanwhile
+	Goodput        string `json:"goodput,omitempty"`     // "met" where all objectives were, else "missed"; "" without objectives
 	InputTokensOwn Value  `json:"num_input_tokens_counted"`
 	InputAsked     Value  `json:"num_input_tokens_requested"`
 	OutputAsked    Value  `json:"num_output_tokens_requested"`
 	CachedTokens   Value  `json:"num_cached_input_tokens"`
+	// OutputTokensOwn is core's count of the answer's text, EventTokens the sum
+	// of what the events of its stream said that they hold.
+	OutputTokensOwn Value `json:"num_output_tokens_counted"`
+	EventTokens     Value `json:"num_output_tokens_in_events"`
+
+	// What tasks other than text have: texts or pictures embedded and documents
+	// ranked, pictures made, characters spoken.
+	Inputs       int64 `json:"num_inputs,omitempty"`
+	Images       int64 `json:"num_images,omitempty"`
+	Characters   int64 `json:"num_characters,omitempty"`
+	AudioBytes   int64 `json:"audio_bytes,omitempty"`
+	AudioSeconds Value `json:"audio_duration_s"` // always in seconds
+	// RealTimeFactor is what a second of speech takes to be made: below 1 is
+	// faster than it is spoken.
+	RealTimeFactor Value `json:"real_time_factor"`
 
 	TTFTFromLeft     Value `json:"ttft_from_left"`     // from the request's last byte leaving the host
 	TTFTFromIntended Value `json:"ttft_from_intended"` // from the schedule's time: coordinated omission is inside
@@ -63,7 +79,9 @@ type Request struct {
 
 	DispatchLateness Value `json:"dispatch_lateness"` // dispatched − intended − cap_wait, 0 where handed over ahead
 	CapWait          Value `json:"cap_wait"`          // in line for the open loop's concurrency cap; null: there was none
-	SendLateness     Value `json:"send_lateness"`     // send_start − the later of intended and dispatched, less the connection's set-up
+	SendLateness     Value `json:"send_lateness"`     // send_start − due, the later of intended and dispatched, less the connection's set-up after it
+	HopLateness      Value `json:"hop_lateness"`      // of that until the plugin had read the request: received − due
+	PluginLateness   Value `json:"plugin_lateness"`   // and the rest, in the plugin
 	ReadLagMax       Value `json:"read_lag_max"`      // the longest that an event waited to be read
 	Queued           Value `json:"queued"`
 	DNS              Value `json:"dns"`
@@ -75,10 +93,17 @@ type Request struct {
 
 	// Moments on CLOCK_MONOTONIC in nanoseconds, from which everything above can
 	// be computed again and joined with a server's own log.
-	IntendedNanos  stamp.Nanos `json:"intended_ns,omitempty"`
-	SendStartNanos stamp.Nanos `json:"send_start_ns,omitempty"`
-	FirstNanos     stamp.Nanos `json:"first_output_ns,omitempty"`
-	EndNanos       stamp.Nanos `json:"last_byte_ns,omitempty"`
+	IntendedNanos   stamp.Nanos `json:"intended_ns,omitempty"`
+	DispatchedNanos stamp.Nanos `json:"dispatched_ns,omitempty"`
+	SendStartNanos  stamp.Nanos `json:"send_start_ns,omitempty"`
+	FirstNanos      stamp.Nanos `json:"first_output_ns,omitempty"`
+	EndNanos        stamp.Nanos `json:"last_byte_ns,omitempty"`
+	OutcomeNanos    stamp.Nanos `json:"outcome_ns,omitempty"` // core had the outcome
+
+	// What the bytes of an answer are held against: those that its output events
+	// say to hold, and those of the text or media that arrived with it.
+	EventBytes  int64 `json:"output_bytes_in_events,omitempty"`
+	AnswerBytes int64 `json:"answer_bytes,omitempty"`
 }
 
 // Phase is the part of a run that a request belongs to where it is not simply
@@ -111,8 +136,9 @@ func emptyRequest() Request {
 		TTFT: n, TPOT: n, E2ELatency: n, OutputLatency: n, OutputInferenceSpeed: n, InputTokens: n, OutputTokens: n,
 		ReasoningTokens: n, TotalTokens: n, InputThroughput: n, OutputThroughput: n, AudioThroughput: n,
 		InputTokensOwn: n, InputAsked: n, OutputAsked: n, CachedTokens: n,
+		OutputTokensOwn: n, EventTokens: n, AudioSeconds: n, RealTimeFactor: n,
 		TTFTFromLeft: n, TTFTFromIntended: n, E2EFromIntended: n, TTFOT: n, TPOTToEnd: n, ITLMean: n, ITLMax: n,
-		DispatchLateness: n, CapWait: n, SendLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n, ResponseHeader: n, RTT: n,
+		DispatchLateness: n, CapWait: n, SendLateness: n, HopLateness: n, PluginLateness: n, ReadLagMax: n, Queued: n, DNS: n, Connect: n, TLS: n, Upload: n, ResponseHeader: n, RTT: n,
 	}
 }
 
@@ -134,7 +160,7 @@ func Derive(task backend.Task, rec *Record) Request {
 	r := emptyRequest()
 	r.RequestID, r.Index, r.Worker = rec.RequestID, rec.Index, rec.Worker
 	r.Status = o.Status.String()
-	r.IntendedNanos, r.SendStartNanos, r.EndNanos = rec.Intended, o.SendStart, o.LastByte
+	r.IntendedNanos, r.DispatchedNanos, r.SendStartNanos, r.EndNanos, r.OutcomeNanos = rec.Intended, rec.Dispatched, o.SendStart, o.LastByte, rec.Ended
 	if rec.InputTokensAsked > 0 {
 		r.InputAsked = Value(rec.InputTokensAsked)
 	}
@@ -146,7 +172,10 @@ func Derive(task backend.Task, rec *Record) Request {
 	}
 	r.transport(rec)
 	outputs := r.events(o)
-	if generates(task) && !rec.Streamed {
+	switch {
+	case !Generates(task): // has no tokens between which there is time
+		r.ITLMean, r.ITLMax, r.TTFOT, r.EventTokens = None(), None(), None(), None()
+	case !rec.Streamed:
 		// An answer in one piece does not tell when its first token was made.
 		outputs = r.withoutFirst()
 	}
@@ -166,29 +195,57 @@ func Derive(task backend.Task, rec *Record) Request {
 			r.E2EFromIntended = Seconds(o.LastByte.Sub(rec.Intended))
 		}
 	}
-	r.tokens(rec)
-	if generates(task) {
+	r.tokens(task, rec)
+	r.answer(task, rec)
+	if Generates(task) {
 		r.generation(outputs)
-	} else {
-		// What has no stream of tokens has no first one either: the whole answer
-		// is the first output, as in the Python tool, save speech.
-		if outputs.first == 0 {
-			r.TTFT, r.FirstNanos = r.E2ELatency, o.LastByte
-			if rec.Intended != 0 && o.LastByte != 0 {
-				r.TTFTFromIntended = Seconds(o.LastByte.Sub(rec.Intended))
-			}
+	} else if outputs.first == 0 {
+		// What has no stream has no first output either: the whole answer is the
+		// first, as in the Python tool.
+		r.TTFT, r.FirstNanos = r.E2ELatency, o.LastByte
+		if rec.Intended != 0 && o.LastByte != 0 {
+			r.TTFTFromIntended = Seconds(o.LastByte.Sub(rec.Intended))
 		}
-		if task == backend.TextToSpeech && o.Media != nil {
-			r.AudioThroughput = ratio(Value(o.Media.Bytes), r.E2ELatency-r.TTFT)
-		}
+	}
+	if task == backend.TextToSpeech && o.Media != nil {
+		r.AudioThroughput = ratio(Value(o.Media.Bytes), r.E2ELatency-r.TTFT)
 	}
 	r.InputThroughput = ratio(r.InputTokens, r.TTFT)
 	return r
 }
 
-// generates tells whether a task's answers are made token by token.
-func generates(task backend.Task) bool {
+// Generates tells whether a task's answers are made token by token: only those
+// have a time per output token, and times between tokens.
+func Generates(task backend.Task) bool {
 	return task == backend.TextToText || task == backend.ImageTextToText
+}
+
+// answer takes what the answers of a task are counted in.
+func (r *Request) answer(task backend.Task, rec *Record) {
+	media := rec.Outcome.Media
+	switch task {
+	case backend.TextToEmbeddings, backend.ImageToEmbedding, backend.TextToRerank:
+		r.Inputs = int64(rec.Inputs)
+	case backend.TextToImage:
+		if media != nil {
+			r.Images = int64(media.Count)
+		}
+	case backend.TextToSpeech:
+		r.Characters = int64(rec.Characters)
+		if media == nil {
+			return
+		}
+		r.AudioBytes, r.AnswerBytes = media.Bytes, media.Bytes
+		if media.Duration > 0 {
+			r.AudioSeconds = Seconds(media.Duration)
+			r.RealTimeFactor = ratio(r.E2ELatency, r.AudioSeconds)
+		}
+	default:
+		for i := range rec.Outcome.Choices {
+			c := &rec.Outcome.Choices[i]
+			r.AnswerBytes += int64(len(c.Text) + len(c.ReasoningText) + len(c.ToolText))
+		}
+	}
 }
 
 // withoutFirst takes back what depends on the first output.
@@ -232,13 +289,7 @@ func (r *Request) transport(rec *Record) {
 		r.DispatchLateness = Seconds(max(rec.Dispatched.Sub(rec.Intended)-rec.CapWait, 0))
 	}
 	if o.SendStart != 0 {
-		if due := max(rec.Intended, rec.Dispatched); due != 0 {
-			late := o.SendStart.Sub(due)
-			if !o.Connect.Reused { // the network's time and the server's, not this client's
-				late -= o.Connect.DNS + o.Connect.TCP + o.Connect.TLS
-			}
-			r.SendLateness = Seconds(max(late, 0))
-		}
+		r.late(rec)
 		if o.Handed != 0 {
 			r.Upload = Seconds(o.Handed.Sub(o.SendStart))
 		}
@@ -246,6 +297,34 @@ func (r *Request) transport(rec *Record) {
 			r.ResponseHeader = Seconds(o.Headers.Sub(o.SendStart))
 		}
 	}
+}
+
+// late splits the time from when the request was due until its first byte left.
+// Setting up a connection is the network's time and the server's, not this
+// client's, as far as it came after the request was due: one that was handed
+// over ahead has it behind itself by then.
+func (r *Request) late(rec *Record) {
+	o := rec.Outcome
+	due := max(rec.Intended, rec.Dispatched)
+	if due == 0 {
+		return
+	}
+	setUp := time.Duration(0)
+	if !o.Connect.Reused {
+		setUp = o.Connect.DNS + o.Connect.TCP + o.Connect.TLS
+	}
+	begun := o.Received // the set-up, at the earliest
+	if begun == 0 {
+		begun = due
+	}
+	hop := max(o.Received.Sub(due), 0)
+	plugin := max(o.SendStart.Sub(max(begun.Add(setUp), due)), 0)
+	if o.Received == 0 {
+		hop = 0
+	} else {
+		r.HopLateness, r.PluginLateness = Seconds(hop), Seconds(plugin)
+	}
+	r.SendLateness = Seconds(hop + plugin)
 }
 
 func name(c stamp.Clock) string {
@@ -264,6 +343,7 @@ func (r *Request) events(o *backend.Outcome) outputs {
 	var lag, gapSum, gapMax time.Duration
 	var read bool
 	gaps := 0
+	tokens, all := uint64(0), true // events that do not say how many tokens they hold say nothing together
 	for i := range o.Events {
 		e := &o.Events[i]
 		if !read || e.ReadLag > lag {
@@ -276,6 +356,9 @@ func (r *Request) events(o *backend.Outcome) outputs {
 			continue
 		}
 		r.OutputEvents++
+		r.EventBytes += int64(e.Bytes)
+		tokens += uint64(e.Tokens)
+		all = all && e.Tokens > 0
 		if e.Kinds&backend.Text != 0 && out.firstText == 0 {
 			out.firstText = e.At
 		}
@@ -288,6 +371,9 @@ func (r *Request) events(o *backend.Outcome) outputs {
 			gaps++
 		}
 		out.last = e.At
+	}
+	if all && r.OutputEvents > 0 {
+		r.EventTokens = Value(tokens)
 	}
 	if read {
 		r.ReadLagMax = Seconds(lag)
@@ -312,7 +398,7 @@ func (r *Request) events(o *backend.Outcome) outputs {
 }
 
 // tokens takes the provider's counts, else core's own, and names the source.
-func (r *Request) tokens(rec *Record) {
+func (r *Request) tokens(task backend.Task, rec *Record) {
 	u := &rec.Outcome.Usage
 	switch {
 	case u.Input != nil:
@@ -326,6 +412,9 @@ func (r *Request) tokens(rec *Record) {
 	case rec.OutputTokensCounted >= 0:
 		r.OutputTokens, r.OutputSource = Value(rec.OutputTokensCounted), "tokenizer"
 	}
+	if rec.OutputTokensCounted >= 0 {
+		r.OutputTokensOwn = Value(rec.OutputTokensCounted)
+	}
 	if u.CachedInput != nil {
 		r.CachedTokens = Value(*u.CachedInput)
 	}
@@ -334,7 +423,7 @@ func (r *Request) tokens(rec *Record) {
 		r.ReasoningTokens = Value(*u.Reasoning)
 	case rec.ReasoningTokensCounted > 0:
 		r.ReasoningTokens = Value(rec.ReasoningTokensCounted)
-	case r.OutputTokens.Exists():
+	case r.OutputTokens.Exists() && Generates(task):
 		r.ReasoningTokens = 0
 	}
 	if r.InputTokens.Exists() {

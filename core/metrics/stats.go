@@ -19,12 +19,13 @@ type Stats struct {
 	P90    Value `json:"p90"`
 	P95    Value `json:"p95"`
 	P99    Value `json:"p99"`
+	P999   Value `json:"p999"` // p99.9; a dot would split the names that charts use
 }
 
 // NoStats are the statistics of nothing.
 func NoStats() Stats {
 	n := None()
-	return Stats{n, n, n, n, n, n, n, n, n, n, n}
+	return Stats{n, n, n, n, n, n, n, n, n, n, n, n}
 }
 
 // Summarize computes the statistics of values, of which those that do not
@@ -50,6 +51,7 @@ func Summarize(values []float64) Stats {
 		Stddev: Value(math.Sqrt(squares / float64(n))),
 		P25:    Value(Percentile(values, 25)), P50: Value(Percentile(values, 50)), P75: Value(Percentile(values, 75)),
 		P90: Value(Percentile(values, 90)), P95: Value(Percentile(values, 95)), P99: Value(Percentile(values, 99)),
+		P999: Value(Percentile(values, 99.9)),
 	}
 }
 
@@ -88,6 +90,8 @@ func (s Stats) Get(key string) Value {
 		return s.P95
 	case "p99":
 		return s.P99
+	case "p999":
+		return s.P999
 	}
 	return None()
 }
@@ -96,6 +100,6 @@ func (s Stats) Get(key string) Value {
 func (s Stats) scaled(by Value) Stats {
 	return Stats{
 		s.Min * by, s.Max * by, s.Mean * by, s.Stddev * by, s.Sum * by,
-		s.P25 * by, s.P50 * by, s.P75 * by, s.P90 * by, s.P95 * by, s.P99 * by,
+		s.P25 * by, s.P50 * by, s.P75 * by, s.P90 * by, s.P95 * by, s.P99 * by, s.P999 * by,
 	}
 }

@@ -29,7 +29,7 @@ func ConvertRequest(r Request, from, to Unit) Request {
 	by := to.factor() / from.factor()
 	for _, v := range []*Value{
 		&r.TTFT, &r.TPOT, &r.E2ELatency, &r.OutputLatency, &r.TTFTFromLeft, &r.TTFTFromIntended, &r.E2EFromIntended, &r.TTFOT,
-		&r.TPOTToEnd, &r.ITLMean, &r.ITLMax, &r.DispatchLateness, &r.CapWait, &r.SendLateness, &r.ReadLagMax, &r.Queued, &r.DNS, &r.Connect, &r.TLS, &r.Upload, &r.ResponseHeader, &r.RTT,
+		&r.TPOTToEnd, &r.ITLMean, &r.ITLMax, &r.DispatchLateness, &r.CapWait, &r.SendLateness, &r.HopLateness, &r.PluginLateness, &r.ReadLagMax, &r.Queued, &r.DNS, &r.Connect, &r.TLS, &r.Upload, &r.ResponseHeader, &r.RTT,
 	} {
 		*v *= by
 	}
@@ -46,7 +46,7 @@ func ConvertAggregate(a Aggregate, from, to Unit) Aggregate {
 	s, x := &a.Stats, &a.AddedStats
 	for _, p := range []*Stats{
 		&s.TTFT, &s.TPOT, &s.E2ELatency, &s.OutputLatency, &x.TTFTFromLeft, &x.TTFTFromIntended, &x.E2EFromIntended, &x.TTFOT,
-		&x.TPOTToEnd, &x.ITL, &x.ITLPerToken, &x.DispatchLateness, &x.CapWait, &x.SendLateness, &x.ReadLag, &x.Upload, &x.Connect,
+		&x.TPOTToEnd, &x.ITL, &x.ITLPerToken, &x.DispatchLateness, &x.CapWait, &x.SendLateness, &x.HopLateness, &x.PluginLateness, &x.ReadLag, &x.Upload, &x.Connect,
 	} {
 		*p = p.scaled(by)
 	}
