@@ -67,3 +67,41 @@ func TestArrivalAfterLoss(t *testing.T) {
 		t.Errorf("without counts: flags %b", a.Flags)
 	}
 }
+
+// TestArrivalBehindTwoHoles: the segment that fills the first hole ends its
+// read, so that it looks like the end of the disorder. What waited behind it has
+// an older stamp, and what waits behind the second hole too.
+func TestArrivalBehindTwoHoles(t *testing.T) {
+	c := &Conn{clock: ClockSocket, tie: newWallTie()}
+	read := func(n int, stamped Nanos, segs uint32, received uint64) Arrival {
+		time.Sleep(time.Millisecond)
+		c.kernelSays(stamped, segs, 2, received)
+		c.read = c.arrival(n, false)
+		return c.read
+	}
+	early := Now()
+	read(5, Now(), 3, 5) // two more have come out of order
+	if a := read(5, Now(), 4, 15); a.Flags != 0 {
+		t.Fatalf("what fills the hole has flags %b", a.Flags)
+	}
+	for i, received := range []uint64{15, 25} {
+		if a := read(5, early, 4+uint32(i), received); a.At != a.Read || a.Flags&(Waited|FellBack) != Waited|FellBack {
+			t.Errorf("behind hole %d: At %v before the read, flags %b", i, a.Read.Sub(a.At), a.Flags)
+		}
+	}
+}
+
+// TestArrivalBeforeAReset: whether the FIN that counts as a byte came before
+// the reset cannot be told from the state.
+func TestArrivalBeforeAReset(t *testing.T) {
+	for name, fin := range map[string]uint64{"with a FIN": 1, "without": 0} {
+		for segs, want := range map[uint32]Flags{1: 0, 2: Bundled} {
+			c := &Conn{clock: ClockSocket, tie: newWallTie()}
+			c.kernelSays(Now(), segs, 0, 10+fin)
+			c.host.info.State = tcpClose
+			if a := c.arrival(10, false); a.Flags != want {
+				t.Errorf("%s, %d segments: flags %b, want %b", name, segs, a.Flags, want)
+			}
+		}
+	}
+}

@@ -52,7 +52,9 @@ type message struct {
 }
 
 const (
-	tcpCloseWait = 8 // include/net/tcp_states.h
+	// Of include/net/tcp_states.h.
+	tcpClose     = 7
+	tcpCloseWait = 8
 	// reportLeft turns reports on; which bytes they are about is said with each
 	// write.
 	reportLeft = unix.SOF_TIMESTAMPING_SOFTWARE | unix.SOF_TIMESTAMPING_OPT_ID | unix.SOF_TIMESTAMPING_OPT_TSONLY
@@ -266,8 +268,13 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 	a := Arrival{At: read, Read: read}
 	if h.infoLen >= infoLenMin {
 		received := h.info.Bytes_received
-		if h.info.State == tcpCloseWait {
+		switch {
+		case h.info.State == tcpCloseWait:
 			received-- // the FIN counts as a byte
+		case h.info.State == tcpClose && !filled:
+			// After a reset it is not known whether a FIN was counted before it,
+			// but nothing can have come since the read, which took all there was.
+			received = h.segments.offset + uint64(n)
 		}
 		if !h.segments.take(n, filled, h.info.Data_segs_in, received) {
 			a.Flags |= Bundled
@@ -295,11 +302,15 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 		}
 		h.suspect = 0
 	}
-	if before := c.read.At; at < before {
-		// The one before was an upper bound. Bytes do not arrive before those
-		// in front of them.
-		at = min(before, read)
-		a.Flags |= c.read.Flags & (Waited | FellBack | AroundStep)
+	if at < c.read.At {
+		// The bytes in front came later, or it is only known when they were
+		// read: these have waited for them, and perhaps still do for others.
+		a.Flags |= FellBack | c.read.Flags&AroundStep
+		if a.Flags&AroundStep == 0 {
+			a.Flags |= Waited
+			h.suspect = Now()
+		}
+		return a
 	}
 	a.At = at
 	return a
