@@ -1,0 +1,364 @@
+package hostile
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+const (
+	tick   = 5 * time.Millisecond   // between events
+	resend = 200 * time.Millisecond // until a lost segment is sent again
+)
+
+// events puts n events and returns their pieces.
+func events(s *Stream, n int) []Piece {
+	pieces := make([]Piece, n)
+	for i := range pieces {
+		pieces[i] = s.Event("token " + strconv.Itoa(i))
+	}
+	return pieces
+}
+
+// paced sends pieces with a pause before each.
+func paced(s *Stream, pause time.Duration, pieces ...Piece) {
+	for _, p := range pieces {
+		time.Sleep(pause)
+		s.Send(p)
+	}
+}
+
+func join(p ...Piece) Piece { return Piece{p[0].From, p[len(p)-1].To} }
+
+// wrapAfter makes sequence numbers wrap so many bytes after the head.
+func wrapAfter(bytes int) func(int) uint32 {
+	first := uint32(1<<32 - len(Head) - bytes)
+	return func(int) uint32 { return first }
+}
+
+// hostileCase is one answer that is hard to time.
+type hostileCase struct {
+	script func(s *Stream) // between the request and the answer's end
+	socket string          // see judge
+	packet string
+	late   map[int]time.Duration
+	ways   []way // nil: IPv4 without TLS
+	first  func(connection int) uint32
+	ends   bool // the script sends the answer's end too
+}
+
+var hostileCases = map[string]hostileCase{
+	"an event a segment": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			paced(s, tick, events(s, 5)...)
+		},
+		socket: ".....", packet: ".....", ways: all,
+	},
+	"a lost first segment": {
+		script: func(s *Stream) {
+			head, e := s.Put(Head), events(s, 5)
+			paced(s, tick, e...)
+			time.Sleep(resend)
+			s.Send(head)
+		},
+		socket: "wwwww", packet: ".....", ways: all,
+	},
+	"a lost segment": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 6)
+			paced(s, tick, e[0], e[2], e[3])
+			time.Sleep(resend)
+			s.Send(e[1])
+			paced(s, 4*tick, e[4], e[5])
+		},
+		socket: ".www..", packet: "......", ways: all,
+	},
+	"two lost segments, resent one after the other": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 6)
+			paced(s, tick, e[0], e[2], e[4], e[5])
+			paced(s, resend/2, e[1], e[3])
+		},
+		socket: ".wwwww", packet: "......",
+	},
+	"reordering": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 6)
+			paced(s, tick, e[0], e[2], e[1], e[4], e[3], e[5])
+		},
+		socket: ".????.", packet: "......", ways: all,
+	},
+	"a drop after the tap": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 4)
+			paced(s, tick, e[0])
+			s.SendDamaged(e[1])
+			time.Sleep(resend / 2)
+			paced(s, tick, e[1:]...)
+		},
+		socket: "....", packet: "....", ways: all,
+	},
+	"a drop after the tap, and what follows comes": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 5)
+			paced(s, tick, e[0])
+			s.SendDamaged(e[1])
+			paced(s, tick, e[2], e[3])
+			time.Sleep(resend / 2)
+			s.Send(e[1])
+			paced(s, 4*tick, e[4])
+		},
+		socket: ".www.", packet: ".....",
+	},
+	"events cut across chunks": {
+		script: func(s *Stream) {
+			pieces := []Piece{s.Put(Head), s.Put(Chunk("data: a")), s.Put(Chunk("b\n")), s.Ends("1\r\n\n")}
+			pieces = append(pieces, s.Put("\r\n"+Chunk("data: \xE2\x82")), s.Put(Chunk("\xAC\n")), s.Ends("1\r\n\n"), s.Put("\r\n"))
+			paced(s, tick, pieces...)
+		},
+		socket: "..", packet: "..", ways: all,
+	},
+	"events cut across segments": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			whole := join(events(s, 3)...)
+			paced(s, tick/2, whole.cut(7)...)
+		},
+		socket: "...", packet: "...", ways: all,
+	},
+	"the next chunk's head comes along": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			for i := range 4 {
+				text := "data: " + strconv.Itoa(i) + "\n\n"
+				if i == 0 {
+					s.Send(s.Put("9\r\n"))
+				}
+				time.Sleep(tick)
+				p := s.Ends(text)
+				s.Send(join(p, s.Put("\r\n9\r\n")))
+			}
+			s.Send(s.Put(": comment\r\n"))
+		},
+		socket: "....", packet: "....",
+	},
+	"one chunk of several events trickling": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head + "24\r\n"))
+			for i := range 4 {
+				time.Sleep(tick)
+				s.Send(s.Ends("data: " + strconv.Itoa(i) + "\n\n"))
+			}
+			time.Sleep(tick)
+			s.Send(s.Put("\r\n"))
+		},
+		socket: "....", packet: "....", ways: all,
+	},
+	"a segment with many events": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			for range 3 {
+				time.Sleep(tick)
+				s.Send(join(events(s, 20)...))
+			}
+		},
+		socket: strings.Repeat(".", 60), packet: strings.Repeat(".", 60), ways: all,
+	},
+	"sequence numbers wrap": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 8)
+			paced(s, tick, e[0], e[1], e[3], e[2])
+			paced(s, 4*tick, e[4:]...)
+		},
+		socket: "..??....", packet: "........", ways: []way{plain, plain6},
+		first: wrapAfter(60),
+	},
+	"sequence numbers wrap within an event": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			paced(s, tick, events(s, 3)...)
+		},
+		socket: "...", packet: "...",
+		first: wrapAfter(10),
+	},
+	"sequence numbers wrap in a hole": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 4)
+			paced(s, tick, e[1], e[2])
+			time.Sleep(resend / 2)
+			s.Send(e[0])
+			paced(s, 4*tick, e[3])
+		},
+		socket: "www.", packet: "....",
+		first: wrapAfter(10),
+	},
+	"a reader stopped for 200 ms": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 7)
+			paced(s, tick, e[0])
+			time.Sleep(20 * time.Millisecond) // the reader sleeps
+			paced(s, tick, e[1:6]...)
+			time.Sleep(250 * time.Millisecond)
+			s.Send(e[6])
+		},
+		late:   map[int]time.Duration{1: 200 * time.Millisecond},
+		socket: ".bbbbb.", packet: ".......", ways: all,
+	},
+	"a stopped reader and a lost segment": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 7)
+			paced(s, tick, e[0])
+			time.Sleep(20 * time.Millisecond)
+			paced(s, tick, e[1], e[3], e[4])
+			paced(s, 10*tick, e[2])
+			paced(s, tick, e[5])
+			time.Sleep(250 * time.Millisecond)
+			s.Send(e[6])
+		},
+		late:   map[int]time.Duration{1: 200 * time.Millisecond},
+		socket: ".?????.", packet: ".......", ways: []way{plain, tls13},
+	},
+	"repeated and overlapping segments": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 5)
+			paced(s, tick, e[0], e[0], e[1], join(e[0], e[1]), join(e[1], e[2]), join(e[0], e[3]), e[2], e[4])
+		},
+		socket: ".....", packet: ".....", ways: []way{plain, plain6},
+	},
+	"an IP datagram in fragments": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 3)
+			paced(s, tick, e[0])
+			s.SendFragments(e[1], 50*time.Millisecond)
+			paced(s, tick, e[2])
+		},
+		socket: "...", packet: "???", ways: []way{plain, plain6},
+	},
+	"longer IP headers": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			for _, p := range events(s, 4) {
+				time.Sleep(tick)
+				s.SendWithOptions(p)
+			}
+		},
+		socket: "....", packet: "????", ways: []way{plain, plain6},
+	},
+	"segments that TCP does not believe": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := events(s, 5)
+			paced(s, tick, e[0])
+			s.ForgeReset()
+			paced(s, tick, e[1])
+			s.ForgeSYNACK()
+			paced(s, tick, e[2])
+			s.SendBeside(e[3], -1<<30)
+			s.SendBeside(e[3], 1<<30)
+			paced(s, 10*tick, e[3], e[4])
+		},
+		socket: ".....", packet: ".....", ways: []way{plain, plain6},
+	},
+	"a reset right after the end": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			time.Sleep(20 * time.Millisecond)
+			e := events(s, 2)
+			paced(s, 4*tick, e[0], join(e[1], s.Put(End)))
+			s.End()
+			s.Reset()
+		},
+		ends: true, late: map[int]time.Duration{0: 100 * time.Millisecond},
+		socket: "bb", packet: "..", ways: []way{plain, plain6},
+	},
+	"a hole that is filled where a read ends": {
+		// The reader's buffer is 4 KiB. What fills the first hole fills it
+		// exactly, so that what waited behind comes with another read, and what
+		// waits behind the second hole has a stamp from before all that.
+		script: func(s *Stream) {
+			head := s.Put(Head)
+			first := s.Event("first")
+			body := "data: " + strings.Repeat("x", 4096-len("xxx\r\n")-len("data: \n\n\r\n")) + "\n\n"
+			filler := s.Put(Chunk(body)[:4096-2])
+			s.mark(filler.To - 1)
+			filler.To = s.Put("\r\n").To
+			behind, hole, last := s.Event("behind"), s.Event("hole"), s.Event("last")
+			s.Send(head)
+			paced(s, tick, last, behind, first)
+			paced(s, resend/2, filler, hole)
+		},
+		socket: "?????", packet: ".....",
+	},
+}
+
+func TestHostile(t *testing.T) {
+	network := Open(t)
+	for name, tc := range hostileCases {
+		t.Run(name, func(t *testing.T) {
+			ways := tc.ways
+			if ways == nil {
+				ways = []way{plain}
+			}
+			for _, w := range ways {
+				t.Run(w.name, func(t *testing.T) {
+					eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
+						one(t, network, w, clock, tc)
+					})
+				})
+			}
+		})
+	}
+}
+
+// one runs a case once.
+func one(t *testing.T, network *Network, w way, clock backend.ClockChoice, tc hostileCase) {
+	var is truth
+	var done sync.WaitGroup
+	done.Add(1)
+	v4, v6 := network.Listen(t, Listen{FirstSeq: tc.first, Serve: Scripted(t, w.config(), func(s *Stream) {
+		defer done.Done()
+		if !s.Request() {
+			t.Error("no request came")
+			return
+		}
+		tc.script(s)
+		if !tc.ends {
+			end := s.Put(End)
+			time.Sleep(tick)
+			s.Send(end)
+		}
+		is = truth{stream: s, completed: s.Completed(), last: s.Size() - 1}
+	})})
+	got := fetch(t, client(t, clock), w, v4, v6, []byte(`{"stream":true}`), tc.late)
+	done.Wait()
+	want := tc.socket
+	if got.x.Clock == stamp.ClockPacket {
+		want = tc.packet
+	}
+	judge(t, is, got, want)
+	left, ok := is.stream.Left(is.stream.RequestEnd - 1)
+	if !ok {
+		t.Fatal("the request was not seen to leave")
+	}
+	left.From = got.x.Handed
+	if miss := left.Miss(got.x.Left); miss < -tolerance || miss > tolerance {
+		t.Errorf("the request left %v outside of the truth (clock %v)", miss, got.x.TxClock)
+	}
+}

@@ -1,0 +1,217 @@
+package hostile
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/sse"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
+)
+
+func TestMain(m *testing.M) { os.Exit(Main(m)) }
+
+// tolerance is how far an arrival that claims to be exact may lie outside the
+// interval in which the peer put its segment into the kernel.
+const tolerance = time.Millisecond
+
+// inexact are the flags of an arrival that claims no exact moment. A byte that
+// waited for others is exact all the same under the packet clock, which knows
+// when the others came.
+func inexact(clock stamp.Clock, flags stamp.Flags) stamp.Flags {
+	if clock == stamp.ClockPacket {
+		flags &^= stamp.Waited | stamp.Coalesced
+	}
+	return flags
+}
+
+// way is how a client gets to the peer.
+type way struct {
+	name string
+	ipv6 bool
+	tls  uint16 // 0: none
+}
+
+var (
+	plain  = way{name: "IPv4"}
+	plain6 = way{name: "IPv6", ipv6: true}
+	tls12  = way{name: "TLS 1.2", tls: tls.VersionTLS12}
+	tls13  = way{name: "TLS 1.3", tls: tls.VersionTLS13, ipv6: true}
+	all    = []way{plain, plain6, tls12, tls13}
+)
+
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+})
+
+func (w way) config() *tls.Config {
+	if w.tls == 0 {
+		return nil
+	}
+	return &tls.Config{Certificates: []tls.Certificate{certificate()}, MinVersion: w.tls, MaxVersion: w.tls}
+}
+
+// eachClock runs a test under each clock that claims to be exact.
+func eachClock(t *testing.T, test func(t *testing.T, clock backend.ClockChoice)) {
+	for _, clock := range []backend.ClockChoice{backend.ClockSocket, backend.ClockPacket} {
+		t.Run(string(clock), func(t *testing.T) {
+			if _, err := stamp.Select(string(clock)); err != nil {
+				t.Skip(err)
+			}
+			test(t, clock)
+		})
+	}
+}
+
+// client is the real path: sdk/httpclient over sdk/stamp.
+func client(t testing.TB, clock backend.ClockChoice) *httpclient.Client {
+	t.Helper()
+	return clientOf(t, httpclient.Options{Clock: clock})
+}
+
+func clientOf(t testing.TB, o httpclient.Options) *httpclient.Client {
+	t.Helper()
+	o.TLS.Insecure = true
+	o.Limits = backend.Limits{Connect: 5 * time.Second, Total: 15 * time.Second}
+	c, err := httpclient.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// answer is one answer as the client has it.
+type answer struct {
+	events []stamp.Arrival
+	x      stamp.Exchange
+	err    error // of the stream, io.EOF for one that ended well
+}
+
+// fetch sends a request and reads its events; the reader sleeps before event i
+// for late[i], where i = −1 is the head and i = len(events) the end.
+func fetch(t testing.TB, c *httpclient.Client, w way, v4, v6 netip.AddrPort, body []byte, late map[int]time.Duration) *answer {
+	t.Helper()
+	to := v4
+	if w.ipv6 {
+		to = v6
+	}
+	url := "http://" + to.String() + "/v1/chat/completions"
+	if w.tls != 0 {
+		url = "https://" + to.String() + "/v1/chat/completions"
+	}
+	a := &answer{}
+	got, fail := c.Do(t.Context(), &httpclient.Call{Method: http.MethodPost, URL: url, Body: body}, &a.x)
+	if fail != nil {
+		t.Fatal(fail)
+	}
+	defer got.Body.Close()
+	events := sse.NewReader(got.Body, 0)
+	for i := 0; ; i++ {
+		time.Sleep(late[i])
+		event, err := events.Next()
+		if err != nil {
+			a.err = err
+			return a
+		}
+		a.events = append(a.events, event.Arrival)
+	}
+}
+
+// truth is what the peer knows of one answer.
+type truth struct {
+	stream    *Stream
+	completed []int64 // the byte that completes each event
+	last      int64   // the last byte of the answer
+}
+
+// judge holds an answer against the truth. want has a letter for each event:
+//
+//	.  exact and not flagged, unless the reader was late of its own accord
+//	b  must be bundled
+//	w  must have waited
+//	?  exact or flagged
+//
+// Whatever it says, what is not flagged must be exact, and no flag excuses an
+// arrival before the truth.
+func judge(t *testing.T, is truth, got *answer, want string) {
+	t.Helper()
+	if !errors.Is(got.err, io.EOF) {
+		t.Errorf("the stream ended with %v", got.err)
+	}
+	if len(got.events) != len(is.completed) || len(want) != len(is.completed) {
+		t.Fatalf("%d events came, %d were sent, %d are judged", len(got.events), len(is.completed), len(want))
+	}
+	clock := got.x.Clock
+	before := stamp.Arrival{At: got.x.Handed, Read: got.x.Handed}
+	since := before // the last arrival that was another moment
+	for i, at := range got.events {
+		when, ok := is.stream.Deliverable(is.completed[i])
+		if !ok {
+			t.Fatalf("event %d was never sent", i)
+		}
+		if at.At != before.At {
+			since = before
+		}
+		flags := inexact(clock, at.Flags)
+		miss := when.Miss(at.At)
+		told := func(what string) {
+			t.Helper()
+			t.Errorf("event %d %s: %v outside of the truth (an interval of %v), read %v after it, flags %b, previous stamp %v before",
+				i, what, miss, when.To.Sub(when.From), at.Read.Sub(when.To), at.Flags, when.From.Sub(since.At))
+		}
+		switch {
+		case flags == 0 && (miss > tolerance || miss < -tolerance):
+			told("is silently wrong")
+		case miss < -tolerance && flags&stamp.AroundStep == 0:
+			told("is earlier than it was")
+		case flags&stamp.Bundled != 0 && flags&stamp.FellBack == 0 && since.At > when.To.Add(tolerance):
+			told("is bundled and came before the stamp before it")
+		case at.Read < at.At || at.Read < when.From:
+			told("was read before it came")
+		}
+		switch want[i] {
+		case '.':
+			late := is.stream.Sends(before.Read, at.Read) > 1
+			if flags != 0 && !late {
+				told("is flagged without need")
+			}
+		case 'b':
+			if at.Flags&stamp.Bundled == 0 {
+				told("is not flagged as bundled")
+			}
+		case 'w':
+			if at.Flags&stamp.Waited == 0 {
+				told("is not flagged as waited")
+			}
+		}
+		before = at
+	}
+	if when, ok := is.stream.Deliverable(is.last); !ok {
+		t.Error("the end of the answer was never sent")
+	} else if miss := when.Miss(got.x.LastByte); miss < -tolerance || miss > tolerance && got.x.ReadEnd != got.x.LastByte {
+		t.Errorf("the last byte is %v outside of the truth and no read", miss)
+	}
+}
