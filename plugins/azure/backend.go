@@ -10,6 +10,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/openaiwire"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -20,7 +21,7 @@ type azure struct {
 	chain func() (azcore.TokenCredential, error)
 
 	client *openaiwire.Client // nil until Open
-	tokens *tokens            // nil where keys and tokens do not change
+	tokens *jsonhttp.Tokens   // nil where keys and tokens do not change
 	task   backend.Task
 }
 
@@ -80,7 +81,7 @@ func (a *azure) Open(ctx context.Context, config backend.Config) (backend.Opened
 			o.refuse(optionAuth, "use a key: "+keyHint, "Azure's default chain cannot be used: %s", oneLine(err.Error()))
 		} else {
 			a.tokens = newTokens(credential)
-			settings.Sign = a.tokens.sign
+			settings.Sign = a.tokens.Sign
 		}
 	}
 	client, more := openaiwire.New(settings)
@@ -130,7 +131,7 @@ func (a *azure) Do(ctx context.Context, request *backend.Request, recorder *back
 // Close implements backend.Backend.
 func (a *azure) Close(context.Context) error {
 	if a.tokens != nil {
-		a.tokens.close()
+		a.tokens.Close()
 	}
 	if a.client != nil {
 		a.client.Close()
