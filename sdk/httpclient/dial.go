@@ -119,7 +119,7 @@ func (r *request) handshake(ctx context.Context, cn *conn, name string) error {
 	if cn.secure != nil {
 		below = cn.secure
 	}
-	secure := tls.Client(below, config)
+	secure := tls.Client(stamp.OneRecordAtATime(below), config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@
 //
 // A Layer makes spans of what crypto/tls delivers. A record is deliverable with
 // its last byte, so its plaintext has the arrival of the read below that
-// completed it; Conn.Read never joins two arrivals to make that knowable.
+// completed it; Conn.Read never joins two arrivals to make that knowable, and
+// OneRecordAtATime keeps crypto/tls from waiting for more than the record.
 //
 // # The user clock and other platforms
 //

@@ -16,7 +16,7 @@ type Layer struct {
 }
 
 // NewLayer makes spans of what above (a *tls.Conn) delivers. above must read
-// from below and only when asked.
+// from below, through OneRecordAtATime, and only when asked.
 func NewLayer(below *Conn, above io.Reader) *Layer {
 	return &Layer{below: below, above: above}
 }

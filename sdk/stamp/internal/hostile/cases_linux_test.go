@@ -288,6 +288,29 @@ var hostileCases = map[string]hostileCase{
 		ends: true, late: map[int]time.Duration{0: 100 * time.Millisecond},
 		socket: "bb", packet: "..", ways: []way{plain, plain6},
 	},
+	"the alert that ends TLS is cut": {
+		// In TLS 1.2 an alert is visible as such, and crypto/tls waits for the
+		// whole of it before it hands out the text in front.
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			e := s.Put(Chunk("data: last\n\n") + End)
+			s.mark(e.To - 1)
+			alert := s.CloseNotify()
+			time.Sleep(tick)
+			s.Send(Piece{e.From, alert.From + 3})
+			time.Sleep(resend / 2)
+			s.Send(Piece{alert.From + 3, alert.To})
+		},
+		ends: true, socket: ".", packet: ".", ways: []way{tls12, tls13},
+	},
+	"records and events cut everywhere": {
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			whole := join(events(s, 3)...)
+			paced(s, tick/2, whole.cut(17)...)
+		},
+		socket: "...", packet: "...", ways: []way{tls12, tls13},
+	},
 	"a hole that is filled where a read ends": {
 		// The reader's buffer is 4 KiB. What fills the first hole fills it
 		// exactly, so that what waited behind comes with another read, and what
@@ -344,7 +367,7 @@ func one(t *testing.T, network *Network, w way, clock backend.ClockChoice, tc ho
 			time.Sleep(tick)
 			s.Send(end)
 		}
-		is = truth{stream: s, completed: s.Completed(), last: s.Size() - 1}
+		is = truth{stream: s, completed: s.Completed(), last: s.Last()}
 	})})
 	got := fetch(t, client(t, clock), w, v4, v6, []byte(`{"stream":true}`), tc.late)
 	done.Wait()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +22,7 @@ type Stream struct {
 	in     *bufio.Reader
 	events []int64 // number of the byte that completes each event
 	begun  int     // of these, those of earlier answers
+	last   int64   // number of the byte that completes the answer in hand
 }
 
 // Scripted makes a Listen.Serve of a script.
@@ -75,6 +77,9 @@ func (s *Stream) Put(text string) Piece {
 	if _, err := io.WriteString(s.over, text); err != nil {
 		return Piece{from, from}
 	}
+	if strings.HasSuffix(text, End) {
+		s.last = s.Size() - 1
+	}
 	return Piece{from, s.Size()}
 }
 
@@ -92,6 +97,15 @@ func (s *Stream) Ends(text string) Piece {
 	return p
 }
 
+// CloseNotify puts the alert with which TLS ends a stream.
+func (s *Stream) CloseNotify() Piece {
+	from := s.Size()
+	if secure, ok := s.over.(*tls.Conn); ok {
+		_ = secure.CloseWrite() // fails like Put: the connection is over
+	}
+	return Piece{from, s.Size()}
+}
+
 // mark notes the byte that completes an event; a TLS record is deliverable as a
 // whole.
 func (s *Stream) mark(number int64) {
@@ -100,6 +114,9 @@ func (s *Stream) mark(number int64) {
 	}
 	s.events = append(s.events, number)
 }
+
+// Last is the byte that completes the answer in hand.
+func (s *Stream) Last() int64 { return s.last }
 
 // Completed are the bytes that complete the events of the answer in hand.
 func (s *Stream) Completed() []int64 { return s.events[s.begun:] }
