@@ -10,7 +10,6 @@ import (
 	"math"
 	"runtime"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -52,6 +51,9 @@ type Parts struct {
 	// Interrupt is closed when the user wants an end: the run is drained, what
 	// there is is saved and reported. The context of Run ends things at once.
 	Interrupt <-chan struct{}
+	// AfterScenario, which may be nil, is called between two runs when all levels
+	// of a scenario have been measured.
+	AfterScenario func(scenario string)
 }
 
 // Pool is the workers of an experiment, with a place for their outcomes to go:
@@ -83,6 +85,9 @@ type Result struct {
 	Completed   int // requests
 	Failed      int
 	Interrupted bool
+	// Untrusted are the warnings for which figures are not to be trusted, each
+	// with its run.
+	Untrusted []string
 }
 
 // AllFailed tells whether requests were sent and none succeeded.
@@ -150,10 +155,16 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 			result.Runs++
 			result.Completed += figures.NumCompletedRequests
 			result.Failed += figures.NumErrorRequests
+			for _, w := range figures.Untrusted {
+				result.Untrusted = append(result.Untrusted, fmt.Sprintf("%s, %s: %s", s.Written, l, w))
+			}
 			if err != nil {
 				result.Interrupted = x.stopped(ctx)
 				return result, err
 			}
+		}
+		if parts.AfterScenario != nil {
+			parts.AfterScenario(s.Written)
 		}
 	}
 	result.Interrupted = x.stopped(ctx)
@@ -206,14 +217,27 @@ func abandoned(seq uint64) *backend.Outcome {
 		Error: fault.New(fault.Cancelled, "the run ended before an answer came, and the cancellation was not confirmed")}
 }
 
+// runOf says what of a run is known before it: what the statistics leave out and
+// what goodput asks for.
+func (x *experimenter) runOf() metrics.Run {
+	s := x.plan.Settings
+	return metrics.Run{
+		Task: x.plan.Task, Warmup: metrics.Cut{Ratio: s.WarmupRatio}, Cooldown: metrics.Cut{Ratio: s.CooldownRatio}, Objectives: x.plan.Objectives,
+	}
+}
+
 // save computes a run's figures and writes its file.
 func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, error) {
 	s := x.plan.Settings
-	run := metrics.Run{Start: result.Start, End: max(result.End, result.StopAt), SendEnd: result.StopAt, Warmup: metrics.Cut{Ratio: s.WarmupRatio}, Cooldown: metrics.Cut{Ratio: s.CooldownRatio}}
+	run := x.runOf()
+	run.Start, run.End, run.SendEnd, run.Sent = result.Start, max(result.End, result.StopAt), result.StopAt, result.Sent
 	if result.StopReason == load.StopTime {
 		run.Limit = result.StopAt
 	}
-	a := metrics.Compute(run, r.collect.requests, r.collect.events)
+	a, err := r.collect.table.Aggregate(run)
+	if err != nil {
+		return a, err
+	}
 	a.Scenario, a.IterationType = r.scenario.Written, string(x.plan.Iteration)
 	a.NumConcurrency, a.BatchSize = r.level.Concurrency, r.level.BatchSize
 	if r.level.Rate > 0 {
@@ -222,63 +246,19 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	a.Engine, a.StopReason = x.plan.engineName(r.level), string(result.StopReason)
 	a.Window.MissedSends, a.Window.AskedRate, a.Window.AchievedRate = result.Missed, result.Asked, result.Achieved
 	a.WorkloadSHA256, _ = r.ahead.Workload()
-	a.WarningsOfRun = x.warnings(r, result, a)
+	a.Client = clientOf(r.collect.usage)
+	x.judge(r, result, &a)
 	for _, w := range a.WarningsOfRun {
 		x.logger.Warn(w, "scenario", a.Scenario, "level", r.level.String())
 	}
-	if a.NumRequests+a.NumCancelledRequests == 0 {
+	if a.NumRequests+a.NumCancelledRequests+a.NumAbortedRequests == 0 {
 		return a, nil // nothing was sent: there is nothing to keep
 	}
 	name := experiment.RunFileName(r.scenario.FileName(), string(x.plan.Task), a.IterationType, r.level.Number(x.plan.Iteration), run.End.Sub(run.Start))
-	if err := x.folder.WriteRun(name, a, r.collect.requests, metrics.Unit(s.MetricsTimeUnit)); err != nil {
+	if err := x.folder.WriteRun(name, a, r.collect.table.Requests(), metrics.Unit(s.MetricsTimeUnit)); err != nil {
 		return a, err
 	}
 	return a, x.journal.Write(experiment.Entry{End: &experiment.RunEnd{At: stamp.Now(), File: name}})
-}
-
-// Levels above which a run's report warns.
-const (
-	lateSendP99   = 10 * time.Millisecond
-	bundledMax    = 0.05
-	shortShareMax = 0.01
-)
-
-// warnings are the sentences that a reader of the run's figures must know.
-func (x *experimenter) warnings(r *oneRun, result load.Result, a metrics.Aggregate) []string {
-	var list []string
-	warn := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	if late := a.AddedStats.SendLateness.P99; late.Exists() && float64(late) > lateSendP99.Seconds() {
-		warn("the client was late: 1 %% of the requests left %.0f ms or more after they were due (fewer requests in flight, or a larger machine)", float64(late)*1000)
-	}
-	if result.Missed > 0 {
-		warn("the client could not keep up: %d arrivals of the open loop were never sent", result.Missed)
-	}
-	if result.Asked > 0 && result.StopReason == load.StopTime && math.Abs(result.Achieved/result.Asked-1) > 0.05 && result.Asked*x.plan.Settings.MaxTimePerRun.Seconds() > 1000 {
-		warn("%.4g requests/s were sent where %.4g were asked for", result.Achieved, result.Asked)
-	}
-	if share := r.collect.events.InnerBundledShare(); share.Exists() && float64(share) > bundledMax {
-		warn("%.0f %% of the output events were read several at a time; of those only the last one's arrival is exact", float64(share)*100)
-	}
-	if a.Clocks["user"] > 0 {
-		warn("%d requests were timed by the user clock, which a busy machine makes late", a.Clocks["user"])
-	}
-	if n := a.NumCompletedRequests; n > 0 && float64(r.collect.short) > shortShareMax*float64(n) {
-		hint := "the server ended them early"
-		if !r.fix {
-			hint = "backend " + x.plan.Backend.Name + " cannot fix the length of answers"
-		}
-		warn("%d of %d answers are shorter than the scenario asks: %s", r.collect.short, n, hint)
-	}
-	if result.StopReason == stopFailures {
-		warn("the run was stopped: %d requests in a row failed", r.failures.Load())
-	}
-	if n := a.NumCancelledRequests; n > 0 {
-		warn("%d requests had no answer when the run ended and were cancelled; they count in no figure", n)
-	}
-	if stats := r.ahead.Stats(); stats.Waited > 0 && stats.WaitedFor > 10*time.Millisecond {
-		warn("%d requests had to be waited for while they were made, %s in all", stats.Waited, stats.WaitedFor.Round(time.Millisecond))
-	}
-	return list
 }
 
 // HostFacts describe the machine that measures.

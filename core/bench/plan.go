@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/genai-bench/genai-bench/core/load"
+	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
@@ -16,18 +17,19 @@ import (
 
 // Plan is an experiment that is known to make sense.
 type Plan struct {
-	Settings  *settings.Benchmark
-	Task      backend.Task
-	Backend   backend.Description
-	Options   option.Values
-	Support   backend.TaskSupport
-	Stream    bool
-	Scenarios []Scenario
-	Iteration scenario.Iteration
-	Levels    []Level
-	Params    json.RawMessage   // what is left for the plugin to merge
-	Before    []backend.Message // lifted out of the parameters
-	Warnings  []string
+	Settings   *settings.Benchmark
+	Task       backend.Task
+	Backend    backend.Description
+	Options    option.Values
+	Support    backend.TaskSupport
+	Stream     bool
+	Scenarios  []Scenario
+	Iteration  scenario.Iteration
+	Levels     []Level
+	Params     json.RawMessage     // what is left for the plugin to merge
+	Before     []backend.Message   // lifted out of the parameters
+	Objectives []metrics.Objective // of goodput
+	Warnings   []string
 }
 
 // Scenario keeps what the user wrote beside what it means: files and reports
@@ -108,6 +110,7 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	c.prefix()
 	c.chatTemplate()
 	c.params()
+	c.goodput()
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,7 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 		Intended: ticket.Intended, Dispatched: stamp.Now(),
 		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
 	}
+	describe(record, request)
 	r.mu.Lock()
 	r.open[request.Seq] = record
 	r.mu.Unlock()
@@ -93,7 +95,7 @@ func (r *oneRun) outcome(worker int, o *backend.Outcome) {
 	if record == nil {
 		return // of a run before; its record was closed when that run ended
 	}
-	record.Worker, record.Outcome = worker, o
+	record.Worker, record.Outcome, record.Ended = worker, o, stamp.Now()
 	if o.Status == backend.StatusError {
 		if n := r.failures.Add(1); n >= int64(max(failuresInARow, 10*r.level.Concurrency)) {
 			r.drive.Stop(stopFailures)
@@ -133,19 +135,25 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	if err != nil {
 		return figures, err
 	}
+	collect, err := x.newCollector(x.runOf())
+	if err != nil {
+		return figures, err
+	}
+	defer collect.close()
 	r := &oneRun{
 		x: x, scenario: s, level: l, drive: drive, ahead: ahead, open: map[uint64]*metrics.Record{},
 		fix:     x.plan.Backend.Can(backend.CanFixOutputLength),
-		collect: newCollector(x.plan.Task, x.journal, x.display, x.counter(), settings.SaveTexts),
+		collect: collect,
 	}
 	begin := experiment.RunBegin{
 		Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now(),
-		Warmup: metrics.Cut{Ratio: settings.WarmupRatio}, Cooldown: metrics.Cut{Ratio: settings.CooldownRatio},
+		Warmup: x.runOf().Warmup, Cooldown: x.runOf().Cooldown, Objectives: x.plan.Objectives,
 	}
 	if err := x.journal.Write(experiment.Entry{Begin: &begin}); err != nil {
-		return figures, err
+		return figures, errors.Join(err, collect.finish())
 	}
 	x.display.StartRun(s.Written+" "+l.String(), settings.MaxTimePerRun, settings.MaxRequestsPerRun)
+	x.display.Asked(l.Rate)
 	x.current.Store(r)
 	unstop := x.onInterrupt(func() { drive.Stop(load.StopInterrupted); x.display.Draining() })
 	var timeUp *time.Timer

@@ -18,6 +18,7 @@ import (
 	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/live"
+	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/tokenizer/demo"
@@ -125,6 +126,18 @@ func experimentOf(t *testing.T, b *answering, change func(*settings.Benchmark), 
 	return r
 }
 
+// requests are those of the first run.
+func (r ran) requests(t *testing.T) (list []metrics.Request) {
+	t.Helper()
+	for q, err := range r.loaded.Runs[0].Requests {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, *q)
+	}
+	return list
+}
+
 // journaled counts the requests of the journal.
 func (r ran) journaled(t *testing.T) (n int) {
 	t.Helper()
@@ -159,11 +172,12 @@ func TestNRequestsAreExactlyNSends(t *testing.T) {
 				t.Fatal(r.err)
 			}
 			f := r.loaded.Runs[0].Figures
-			if b.asked.Load() != 50 || f.NumRequests != 50 || len(r.loaded.Runs[0].Requests) != 50 || r.journaled(t) != 50 {
-				t.Errorf("sent %d, counted %d, kept %d, journaled %d; want 50 of each", b.asked.Load(), f.NumRequests, len(r.loaded.Runs[0].Requests), r.journaled(t))
+			kept := r.requests(t)
+			if b.asked.Load() != 50 || f.NumRequests != 50 || len(kept) != 50 || r.journaled(t) != 50 {
+				t.Errorf("sent %d, counted %d, kept %d, journaled %d; want 50 of each", b.asked.Load(), f.NumRequests, len(kept), r.journaled(t))
 			}
 			seen := map[string]bool{}
-			for _, q := range r.loaded.Runs[0].Requests {
+			for _, q := range kept {
 				if q.RequestID == "" || seen[q.RequestID] {
 					t.Errorf("request id %q is empty or not the only one", q.RequestID)
 				}

@@ -82,7 +82,7 @@ func TestFilesAreThoseThatThePythonToolReads(t *testing.T) {
 	requests := []metrics.Request{derived(t)}
 	a := metrics.Compute(metrics.Run{Start: 1, End: 2e9}, requests, nil)
 	a.Scenario, a.NumConcurrency, a.BatchSize, a.IterationType = "N(480,240)/(300,150)", 16, 1, "num_concurrency"
-	if err := f.WriteRun(name, a, requests, metrics.InMilliseconds); err != nil {
+	if err := f.WriteRun(name, a, experiment.RequestsOf(requests), metrics.InMilliseconds); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.WriteMetadata(experiment.Metadata{Task: "text-to-text", TrafficScenario: []string{"N(480,240)/(300,150)"}, MetricsTimeUnit: "ms",
@@ -116,12 +116,27 @@ func TestFilesAreThoseThatThePythonToolReads(t *testing.T) {
 		t.Fatalf("%+v, %v", loaded, err)
 	}
 	run := loaded.Runs[0]
-	if run.Unit != "ms" || run.Level != 16 || math.Abs(float64(run.Requests[0].TTFT)-100) > 1e-9 {
-		t.Errorf("unit %s, level %d, ttft %v", run.Unit, run.Level, run.Requests[0].TTFT)
+	if got := all(t, run.Requests); run.Unit != "ms" || run.Level != 16 || len(got) != 1 || math.Abs(float64(got[0].TTFT)-100) > 1e-9 {
+		t.Errorf("unit %s, level %d, %+v", run.Unit, run.Level, got)
+	}
+	if got := all(t, loaded.In("s").Runs[0].Requests); math.Abs(float64(got[0].TTFT)-0.1) > 1e-12 {
+		t.Errorf("in seconds %v", got[0].TTFT)
 	}
 	if back := loaded.In("s").Runs[0].Figures.Stats.TTFT.P50; math.Abs(float64(back)-0.1) > 1e-12 {
 		t.Errorf("in seconds %v", back)
 	}
+}
+
+// all collects requests.
+func all(t *testing.T, requests experiment.Requests) (list []metrics.Request) {
+	t.Helper()
+	for r, err := range requests {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, *r)
+	}
+	return list
 }
 
 // keysOf lists the keys of a file in the order in which they stand, each path
@@ -202,8 +217,8 @@ func TestFoldersOfThePythonToolAreRead(t *testing.T) {
 				t.Errorf("%d runs, want %d", len(l.Runs), want.runs)
 			}
 			for _, r := range l.Runs {
-				if r.Figures.NumRequests == 0 || len(r.Requests) == 0 || r.Requests[0].SendLateness.Exists() {
-					t.Errorf("%s: %d requests, send lateness %v", r.File, len(r.Requests), r.Requests[0].SendLateness)
+				if got := all(t, r.Requests); r.Figures.NumRequests != len(got) || len(got) == 0 || got[0].SendLateness.Exists() {
+					t.Errorf("%s: %d requests of %d", r.File, len(got), r.Figures.NumRequests)
 				}
 			}
 			if name == "errors" && l.Runs[1].Figures.ErrorRate != metrics.Value(18.0/74.0) {
@@ -461,5 +476,59 @@ func BenchmarkJournal(b *testing.B) {
 		if err := j.Write(experiment.Entry{Request: &experiment.JournaledEnd{Metrics: r, Events: experiment.PackEvents(o.SendStart, o.Events)}}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestFiguresAreReadWithoutTheRequests: the requests of a file may be broken or
+// gone, its figures are there; and a file in any order is read.
+func TestFiguresAreReadWithoutTheRequests(t *testing.T) {
+	const figures = `"aggregated_metrics": {"scenario":"D(1,1)","num_requests":2}`
+	cases := map[string]struct {
+		content  string
+		problem  string
+		requests int // −1: reading them fails
+	}{
+		"as written":              {"{\n    " + figures + ",\n    \"individual_request_metrics\": [\n {}, {}\n    ],\n    \"_time_unit\": \"ms\"\n}", "", 2},
+		"with Windows' newlines":  {"{\r\n    " + figures + ",\r\n    \"individual_request_metrics\": [{}, {}],\r\n    \"_time_unit\": \"ms\"\r\n}\r\n", "", 2},
+		"a broken request":        {"{\n    " + figures + ",\n    \"individual_request_metrics\": [\n {}, {]\n    ],\n    \"_time_unit\": \"ms\"\n}", "", -1},
+		"on one line":             {"{" + figures + `, "individual_request_metrics": [{}], "_time_unit": "ms"}`, "", 1},
+		"in another order":        {`{"_time_unit":"ms","individual_request_metrics":[{},{},{}],"x":[1],` + figures + "}", "", 3},
+		"no requests":             {`{"_time_unit":"ms","individual_request_metrics":null,` + figures + "}", "", 0},
+		"cut in the requests":     {"{\n    " + figures + ",\n    \"individual_request_metrics\": [\n {}, {", "unexpected EOF", 0},
+		"requests are not a list": {"{" + figures + `, "individual_request_metrics": 7}`, "a list was expected", 0},
+		"not an object":           {`[]`, "was expected", 0},
+		"empty":                   {``, "unexpected EOF", 0},
+		"more behind":             {"{" + figures + `, "_time_unit": "ms"} {}`, "more behind", 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, content := range map[string]string{"D1_1_text-to-text_num_concurrency_1_time_1s.json": c.content, experiment.MetadataFile: `{"task":"text-to-text"}`} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l, err := experiment.Load(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.problem != "" {
+				if len(l.Runs) != 0 || len(l.Problems) != 1 || !strings.Contains(l.Problems[0], c.problem) {
+					t.Errorf("%d runs, problems %q", len(l.Runs), l.Problems)
+				}
+				return
+			}
+			if len(l.Problems) != 0 || len(l.Runs) != 1 || l.Runs[0].Unit != "ms" || l.Runs[0].Figures.NumRequests != 2 {
+				t.Fatalf("%q, %+v", l.Problems, l.Runs)
+			}
+			n, failed := 0, false
+			for _, err := range l.Runs[0].Requests {
+				n++
+				failed = failed || err != nil
+			}
+			if failed != (c.requests < 0) || !failed && n != c.requests {
+				t.Errorf("%d requests, failed %v; want %d", n, failed, c.requests)
+			}
+		})
 	}
 }

@@ -93,12 +93,11 @@ func (f *Folder) WriteMetadata(m Metadata) error {
 	return writeJSON(f.File(MetadataFile), m)
 }
 
-// RunFile is one run: the figures, the requests and the unit of their
+// RunFile is one run's file without its requests: the figures, and the unit of
 // latencies.
 type RunFile struct {
-	Aggregated metrics.Aggregate `json:"aggregated_metrics"`
-	Requests   []metrics.Request `json:"individual_request_metrics"`
-	TimeUnit   metrics.Unit      `json:"_time_unit"`
+	Aggregated metrics.Aggregate
+	TimeUnit   metrics.Unit
 }
 
 // RunFileName is the name of a run's file. scenario is as in file names; level
@@ -110,8 +109,8 @@ func RunFileName(scenario, task, iterationType string, level int, took time.Dura
 }
 
 // WriteRun writes a run's file, its latencies converted from seconds to unit.
-// The requests stand a line each.
-func (f *Folder) WriteRun(name string, a metrics.Aggregate, requests []metrics.Request, unit metrics.Unit) error {
+// The requests stand a line each, in their order.
+func (f *Folder) WriteRun(name string, a metrics.Aggregate, requests Requests, unit metrics.Unit) error {
 	return writeFile(f.File(name), func(w io.Writer) error {
 		figures, err := json.MarshalIndent(metrics.ConvertAggregate(a, metrics.InSeconds, unit), indent, indent)
 		if err != nil {
@@ -120,14 +119,14 @@ func (f *Folder) WriteRun(name string, a metrics.Aggregate, requests []metrics.R
 		out := bufio.NewWriterSize(w, 1<<16)
 		// bufio keeps the first error for Flush.
 		fmt.Fprintf(out, "{\n%s\"aggregated_metrics\": %s,\n%s\"individual_request_metrics\": [", indent, figures, indent)
-		line := []byte{}
-		for i, r := range requests {
-			line = line[:0]
-			if i > 0 {
-				line = append(line, ',')
+		line, separator := []byte{}, "\n"
+		for r, err := range requests {
+			if err != nil {
+				return err
 			}
-			r = metrics.ConvertRequest(r, metrics.InSeconds, unit)
-			line = r.AppendJSON(append(line, "\n"+indent+indent...))
+			c := metrics.ConvertRequest(*r, metrics.InSeconds, unit)
+			line = c.AppendJSON(append(line[:0], separator+indent+indent...))
+			separator = ",\n"
 			_, _ = out.Write(line)
 		}
 		fmt.Fprintf(out, "\n%s],\n%s\"_time_unit\": %q\n}\n", indent, indent, unit)

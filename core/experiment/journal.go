@@ -45,6 +45,8 @@ type RunBegin struct {
 	// What Recover needs to treat the run as its end would have.
 	Warmup   metrics.Cut `json:"warmup,omitzero"`
 	Cooldown metrics.Cut `json:"cooldown,omitzero"`
+	// Objectives are those of goodput; the requests' verdicts are in the journal.
+	Objectives []metrics.Objective `json:"goodput_objectives,omitempty"`
 }
 
 // RunEnd closes a run.

@@ -21,7 +21,7 @@ type Run struct {
 	File     string // name in the folder
 	Level    int    // concurrency or batch size
 	Figures  metrics.Aggregate
-	Requests []metrics.Request
+	Requests Requests     // read from the file each time they are gone over; nil: there are none
 	Unit     metrics.Unit // of the latencies
 }
 
@@ -174,12 +174,8 @@ func (l *Loaded) sort() {
 }
 
 func readRun(folder, name string, unit metrics.Unit) (Run, error) {
-	data, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		return Run{}, fmt.Errorf("%s: %w", name, pathReason(err))
-	}
 	file := RunFile{Aggregated: emptyAggregate(), TimeUnit: unit}
-	if err := json.Unmarshal(data, &file); err != nil {
+	if err := readFigures(filepath.Join(folder, name), &file); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", name, err)
 	}
 	if !file.TimeUnit.Known() {
@@ -190,7 +186,7 @@ func readRun(folder, name string, unit metrics.Unit) (Run, error) {
 	if a.NumRequests > 0 {
 		a.ErrorRate = metrics.Value(a.NumErrorRequests) / metrics.Value(a.NumRequests)
 	}
-	run := Run{File: name, Level: a.NumConcurrency, Figures: *a, Requests: file.Requests, Unit: file.TimeUnit}
+	run := Run{File: name, Level: a.NumConcurrency, Figures: *a, Requests: requestsIn(filepath.Join(folder, name)), Unit: file.TimeUnit}
 	if a.IterationType == batchSize {
 		run.Level = a.BatchSize
 	}
@@ -202,10 +198,6 @@ func readRun(folder, name string, unit metrics.Unit) (Run, error) {
 func emptyAggregate() metrics.Aggregate {
 	a := metrics.PythonTool(nil, 0, 0, 0)
 	a.NumConcurrency, a.BatchSize, a.IterationType = 1, 1, "num_concurrency"
-	none := metrics.NoStats()
-	x := &a.AddedStats
-	x.ITL, x.ITLPerToken, x.ReadLag = none, none, none
-	a.BundledShare = metrics.None()
 	return a
 }
 
@@ -227,10 +219,7 @@ func (l *Loaded) In(unit metrics.Unit) *Loaded {
 	for i, r := range out.Runs {
 		from := r.Unit
 		r.Figures = metrics.ConvertAggregate(r.Figures, from, unit)
-		r.Requests = slices.Clone(r.Requests)
-		for j := range r.Requests {
-			r.Requests[j] = metrics.ConvertRequest(r.Requests[j], from, unit)
-		}
+		r.Requests = converted(r.Requests, from, unit)
 		r.Unit = unit
 		out.Runs[i] = r
 	}

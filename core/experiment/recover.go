@@ -38,6 +38,7 @@ func Recover(path string) (Recovered, error) {
 	if err == nil {
 		err = r.flush()
 	}
+	r.close()
 	return Recovered{Files: r.files, Torn: torn}, err
 }
 
@@ -46,10 +47,10 @@ type recovery struct {
 	metadata Metadata
 	files    []string
 
-	begin    *RunBegin
-	requests []metrics.Request
-	events   *metrics.EventStats
-	end      stamp.Nanos
+	begin *RunBegin
+	spool *Spool
+	table *metrics.Table
+	end   stamp.Nanos
 }
 
 func (r *recovery) entry(e Entry) error {
@@ -58,39 +59,58 @@ func (r *recovery) entry(e Entry) error {
 		if err := r.flush(); err != nil {
 			return err
 		}
-		r.begin, r.events, r.end = e.Begin, metrics.NewEventStats(), e.Begin.At
-	case e.Request != nil && r.begin != nil:
-		q := e.Request.Metrics
-		if q.OK() {
-			r.events.Add(&backend.Outcome{Events: e.Request.Events.Unpack(q.SendStartNanos)})
+		spool, err := r.folder.NewSpool()
+		if err != nil {
+			return err
 		}
-		r.requests = append(r.requests, q)
+		r.begin, r.spool, r.end = e.Begin, spool, e.Begin.At
+		r.table = metrics.NewTable(spool, r.run().Cuts())
+	case e.Request != nil && r.begin != nil:
+		q := &e.Request.Metrics
 		r.end = max(r.end, q.EndNanos)
+		return r.table.Add(q, e.Request.Events.Unpack(q.SendStartNanos))
 	case e.End != nil:
-		r.begin, r.requests = nil, nil
+		r.close()
 	}
 	return nil
 }
 
+// run is what is known of the run that was begun.
+func (r *recovery) run() metrics.Run {
+	b := r.begin
+	return metrics.Run{Task: backend.Task(r.metadata.Task), Start: b.At, End: r.end, Warmup: b.Warmup, Cooldown: b.Cooldown, Objectives: b.Objectives}
+}
+
+func (r *recovery) close() {
+	if r.spool != nil {
+		r.spool.Close() // temporary: what was written to it does not matter any more
+	}
+	r.begin, r.table, r.spool = nil, nil, nil
+}
+
 // flush writes the run that was begun, if it has requests.
 func (r *recovery) flush() error {
-	begin, requests := r.begin, r.requests
-	r.begin, r.requests = nil, nil
-	if begin == nil || len(requests) == 0 {
+	defer r.close()
+	begin := r.begin
+	if begin == nil || r.table.Len() == 0 {
 		return nil
 	}
-	a := metrics.Compute(metrics.Run{Start: begin.At, End: r.end, Warmup: begin.Warmup, Cooldown: begin.Cooldown}, requests, r.events)
+	name := RunFileName(InFileName(begin.Scenario), r.metadata.Task, r.metadata.IterationType, begin.Level, r.end.Sub(begin.At))
+	if _, err := os.Stat(r.folder.File(name)); err == nil {
+		return nil // by an earlier Recover
+	}
+	a, err := r.table.Aggregate(r.run())
+	if err != nil {
+		return err
+	}
 	a.Scenario, a.IterationType, a.NumConcurrency, a.BatchSize = begin.Scenario, r.metadata.IterationType, begin.Level, 1
 	if a.IterationType == batchSize {
 		a.NumConcurrency, a.BatchSize = 1, begin.Level
 	}
 	a.RequestRate, a.StopReason = begin.Rate, "killed"
 	a.WarningsOfRun = []string{"the benchmark was killed in this run; the figures are those of the requests that had ended until then"}
-	name := RunFileName(InFileName(begin.Scenario), r.metadata.Task, a.IterationType, begin.Level, r.end.Sub(begin.At))
-	if _, err := os.Stat(r.folder.File(name)); err == nil {
-		return nil // by an earlier Recover
-	}
-	if err := r.folder.WriteRun(name, a, requests, r.metadata.MetricsTimeUnit); err != nil {
+	a.Untrusted = a.WarningsOfRun
+	if err := r.folder.WriteRun(name, a, r.table.Requests(), r.metadata.MetricsTimeUnit); err != nil {
 		return err
 	}
 	r.files = append(r.files, name)

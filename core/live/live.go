@@ -59,7 +59,9 @@ type run struct {
 
 	sent, ok, failed, cancelled int
 	outputTokens                int64
-	ttft, e2e                   *hdrhistogram.Histogram
+	ttft, e2e, late             *hdrhistogram.Histogram
+	asked                       float64 // requests a second; 0: no rate is asked for
+	cpu                         float64 // share of the machine's CPUs in use, of late; 0: not known
 	printed                     time.Time
 }
 
@@ -103,8 +105,28 @@ func (d *Display) StartRun(label string, maxTime time.Duration, maxRequests int)
 		label: label, started: now, printed: now, maxTime: maxTime, maxRequests: maxRequests,
 		ttft: hdrhistogram.New(1, latencyMax.Microseconds(), 3),
 		e2e:  hdrhistogram.New(1, latencyMax.Microseconds(), 3),
+		late: hdrhistogram.New(1, latencyMax.Microseconds(), 3),
 	}
 	d.draw(!d.o.Terminal)
+}
+
+// Asked says at which rate the current run sends, in requests a second; 0: at
+// none.
+func (d *Display) Asked(rate float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current != nil {
+		d.current.asked = rate
+	}
+}
+
+// CPU says which share of the machine's CPUs was in use of late.
+func (d *Display) CPU(share float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current != nil {
+		d.current.cpu = share
+	}
 }
 
 // Sent counts a request that was handed to a worker.
@@ -129,6 +151,7 @@ func (d *Display) Draining() {
 type Finished struct {
 	OK, Cancelled bool
 	TTFT, E2E     time.Duration // 0: not known
+	Late          time.Duration // how long after it was due the request was sent
 	OutputTokens  int64
 }
 
@@ -146,6 +169,7 @@ func (d *Display) Observe(f Finished) {
 		r.outputTokens += f.OutputTokens
 		record(r.ttft, f.TTFT)
 		record(r.e2e, f.E2E)
+		record(r.late, f.Late)
 	case f.Cancelled:
 		r.cancelled++
 	default:
@@ -252,6 +276,9 @@ func (d *Display) line(r *run, ended bool) string {
 	if r.cancelled > 0 {
 		fmt.Fprintf(&b, "  cancelled %d", r.cancelled)
 	}
+	if s := elapsed.Seconds(); s > 0 && r.asked > 0 && !r.draining && !ended {
+		fmt.Fprintf(&b, "  sent %.4g of %.4g req/s", float64(r.sent)/s, r.asked)
+	}
 	if s := elapsed.Seconds(); s > 0 && r.outputTokens > 0 {
 		fmt.Fprintf(&b, "  out %.0f tok/s", float64(r.outputTokens)/s)
 	}
@@ -261,8 +288,21 @@ func (d *Display) line(r *run, ended bool) string {
 	if r.e2e.TotalCount() > 0 && !ended { // the table has it; the line should fit a terminal
 		fmt.Fprintf(&b, "  E2E p50 %s", d.latency(r.e2e, 50))
 	}
+	if late := r.late.ValueAtQuantile(99); !ended && r.late.TotalCount() > 0 && (r.asked > 0 || late > lateShown.Microseconds()) {
+		fmt.Fprintf(&b, "  late p99 %s", d.latency(r.late, 99))
+	}
+	if !ended && r.cpu > cpuShown {
+		fmt.Fprintf(&b, "  CPU %.0f%%", 100*r.cpu)
+	}
 	return b.String()
 }
+
+// What the client may be like before the line says so: it has little room, and
+// a client that keeps up is no news.
+const (
+	lateShown = time.Millisecond
+	cpuShown  = 0.9
+)
 
 // share is how much of the run is over, by the limit that is nearer.
 func (r *run) share(elapsed time.Duration) float64 {

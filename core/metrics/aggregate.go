@@ -162,6 +162,7 @@ type Client struct {
 	PluginCPUSeconds  Value   `json:"plugin_cpu_seconds"`
 	MachineCPUShare   Value   `json:"machine_cpu_share"`     // mean, by every program on it
 	MachineCPUBusiest Value   `json:"machine_cpu_share_max"` // of a second
+	ThrottledSeconds  Value   `json:"cpu_throttled_seconds"` // by a limit of CPU time
 	CorePeakRSSBytes  Value   `json:"core_peak_rss_bytes"`   // since this process began
 }
 

@@ -2,10 +2,12 @@ package settings
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/secret"
@@ -75,6 +77,8 @@ type Benchmark struct {
 	ExperimentFolderName string
 	LogDir               string
 	SaveTexts            bool
+	Goodput              []metrics.Objective
+	Strict               bool
 
 	// This program
 	Config      string
@@ -193,6 +197,8 @@ func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
 	text(groupResults, &b.ExperimentBaseDir, "experiment-base-dir", "where the experiment's folder is made; default is the current folder")
 	text(groupResults, &b.ExperimentFolderName, "experiment-folder-name", "name of the experiment's folder; default says backend, task, model and time")
 	text(groupResults, &b.LogDir, "log-dir", "folder for the log; default is the experiment's own")
+	add(groupResults, &objectives{&b.Goodput}, "goodput", "limit that a request must meet to count as good, repeatable, as ttft:100 (ms), tpot:20ms, e2e:3s; failed requests count against; "+strings.Join(metrics.ObjectiveMetrics(), ", ")+" are known")
+	flag(groupResults, &b.Strict, "strict", "exit code 3 where a run has a warning for which its figures are not to be trusted")
 	flag(groupResults, &b.SaveTexts, "save-texts", "keep the text of every answer in the journal")
 
 	text(groupLabels, &b.ServerEngine, "server-engine", "engine of the server, as vLLM, SGLang, TGI")

@@ -39,7 +39,11 @@ func (p *printer) failures() string {
 		}
 		text := fmt.Sprintf("%s: %d of %d requests: %s", p.run(r), a.NumErrorRequests, a.NumRequests, strings.Join(counts, ", "))
 		if len(names) > 0 {
-			if message := firstMessage(r.Requests, func(q *metrics.Request) bool { return kind(q) == names[0] }); message != "" {
+			message, known := a.ErrorExamples[names[0]]
+			if !known {
+				message = firstMessage(r.Requests, func(q *metrics.Request) bool { return kind(q) == names[0] })
+			}
+			if message = shown(message); message != "" {
 				text += ` ("` + message + `")`
 			}
 		}
@@ -48,20 +52,31 @@ func (p *printer) failures() string {
 	return p.list("Failed requests", lines)
 }
 
-func firstMessage(requests []metrics.Request, of func(*metrics.Request) bool) string {
-	for i := range requests {
-		q := &requests[i]
-		if q.ErrorCode == nil || q.ErrorMessage == nil || !of(q) {
-			continue
+// firstMessage is the first message of a kind of failure among requests. A file
+// that cannot be read to there has none: its figures are shown all the same.
+func firstMessage(requests experiment.Requests, of func(*metrics.Request) bool) string {
+	if requests == nil {
+		return ""
+	}
+	for q, err := range requests {
+		if err != nil {
+			return ""
 		}
-		message := plain(*q.ErrorMessage)
-		const longest = 160 // characters
-		if utf8.RuneCountInString(message) > longest {
-			message = string([]rune(message)[:longest-1]) + "…"
+		if q.ErrorCode != nil && q.ErrorMessage != nil && of(q) {
+			return *q.ErrorMessage
 		}
-		return message
 	}
 	return ""
+}
+
+// shown is a message as a table has room for it.
+func shown(message string) string {
+	message = plain(message)
+	const longest = 160 // characters
+	if utf8.RuneCountInString(message) > longest {
+		message = string([]rune(message)[:longest-1]) + "…"
+	}
+	return message
 }
 
 // clocks says by which clocks requests were timed, and how many of the output

@@ -1,0 +1,176 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/genai-bench/genai-bench/core/load"
+	"github.com/genai-bench/genai-bench/core/machine"
+	"github.com/genai-bench/genai-bench/core/metrics"
+)
+
+// What a run may be like before its report warns.
+const (
+	// lateSendP50 and lateShareP99 are when the client holds the load up: half of
+	// the requests late by more than a scheduler's turn, or one in a hundred by
+	// more than a tenth of the latency that is measured.
+	lateSendP50  = time.Millisecond
+	lateShareP99 = 0.1
+	// achievedMin of the rate asked for must have been sent, chance set aside.
+	achievedMin = 0.99
+	// busySamplesMax is the share of a run's seconds in which nearly all CPUs may
+	// be in use.
+	busySamplesMax = 0.25
+	// throttledMax is the share of a run for which a limit of CPU time may hold
+	// the client up.
+	throttledMax  = 0.01
+	waitedMin     = 10 * time.Millisecond // in all, for requests to be made
+	bundledMax    = 0.05
+	shortShareMax = 0.01
+	errorRateMax  = 0.5
+	tokensDiffer  = 0.01
+)
+
+// verdict is the sentences that a reader of a run's figures must know.
+type verdict struct{ warnings, untrusted, client []string }
+
+// note is a warning that leaves the figures as good as they are.
+func (v *verdict) note(format string, args ...any) {
+	v.warnings = append(v.warnings, fmt.Sprintf(format, args...))
+}
+
+// distrust is a warning for which the figures are not to be trusted.
+func (v *verdict) distrust(format string, args ...any) {
+	v.note(format, args...)
+	v.untrusted = append(v.untrusted, v.warnings[len(v.warnings)-1])
+}
+
+// limited is a distrust because the client was the bottleneck.
+func (v *verdict) limited(format string, args ...any) {
+	v.distrust(format, args...)
+	v.client = append(v.client, v.warnings[len(v.warnings)-1])
+}
+
+// judge puts the run's warnings into its figures.
+func (x *experimenter) judge(r *oneRun, result load.Result, a *metrics.Aggregate) {
+	v := &verdict{}
+	v.lateness(a)
+	v.rate(result, a)
+	v.cpu(r.collect.usage)
+	if stats := r.ahead.Stats(); stats.Waited > 0 && stats.WaitedFor > waitedMin {
+		v.limited("%d requests had to be waited for while they were made, %s in all", stats.Waited, stats.WaitedFor.Round(time.Millisecond))
+	}
+	for _, l := range a.Broken() {
+		v.distrust("the run's books do not balance: %s", l.Says)
+	}
+	if a.NumRequests > 0 && a.ErrorRate >= errorRateMax {
+		v.distrust("%.0f %% of the requests failed; the latencies are those of the others", 100*float64(a.ErrorRate))
+	}
+	if result.StopReason == stopFailures {
+		v.distrust("the run was stopped: %d requests in a row failed", r.failures.Load())
+	}
+	v.clocks(a)
+	x.tokens(v, r, a)
+	if n := a.NumCancelledRequests; n > 0 {
+		v.note("%d requests had no answer when the run ended and were cancelled; they count in no figure", n)
+	}
+	a.WarningsOfRun, a.Untrusted, a.ClientLimits = v.warnings, v.untrusted, v.client
+}
+
+// lateness holds how late requests were sent against what is measured: in an
+// open loop the time to the first output, in a closed one the time that a place
+// is taken.
+func (v *verdict) lateness(a *metrics.Aggregate) {
+	measured, name := a.Stats.E2ELatency.P50, "E2E"
+	if a.RequestRate > 0 && a.Stats.TTFT.P50.Exists() {
+		measured, name = a.Stats.TTFT.P50, "TTFT"
+	}
+	for _, late := range []struct {
+		stats metrics.Stats
+		what  string
+	}{{a.AddedStats.SendLateness, "left"}, {a.AddedStats.DispatchLateness, "were handed to the plugin"}} {
+		p50, p99 := late.stats.P50, late.stats.P99
+		switch {
+		case !p50.Exists():
+		case float64(p50) > lateSendP50.Seconds():
+			v.limited("half of the requests %s %s or more after they were due", late.what, milliseconds(p50))
+		case measured.Exists() && p99 > lateShareP99*measured && float64(p99) > lateSendP50.Seconds():
+			v.limited("1 %% of the requests %s %s or more after they were due, where the %s measured is %s", late.what, milliseconds(p99), name, milliseconds(measured))
+		}
+	}
+}
+
+func milliseconds(v metrics.Value) string { return fmt.Sprintf("%.3g ms", 1000*float64(v)) }
+
+// rate holds what was sent against what was asked for. The number of random
+// arrivals in a time varies of itself: by its square root for a Poisson process,
+// less for the others; three times that is chance.
+func (v *verdict) rate(result load.Result, a *metrics.Aggregate) {
+	if result.Missed > 0 {
+		v.limited("%d arrivals of the open loop were never sent", result.Missed)
+	}
+	if result.Asked <= 0 || result.Sent == 0 || result.StopReason != load.StopTime && result.StopReason != load.StopRequests {
+		return
+	}
+	chance := 3 / math.Sqrt(float64(result.Sent))
+	if a.Distribution == string(load.Constant) {
+		chance = 1 / float64(result.Sent) // the last one
+	}
+	if result.Achieved < result.Asked*(achievedMin-chance) {
+		v.limited("%.4g requests/s were sent where %.4g were asked for", result.Achieved, result.Asked)
+	}
+}
+
+// cpu says where there was not enough of it.
+func (v *verdict) cpu(u machine.Usage) {
+	if u.BusyShare > busySamplesMax || u.MachineShare() > machine.Busy {
+		var who []string
+		for _, part := range []struct {
+			name    string
+			seconds float64
+		}{{"core", u.Core}, {"plugins", u.Plugins}, {"other programs", u.Machine - u.Core - u.Plugins}} {
+			if s := part.seconds / u.Elapsed.Seconds(); s >= 0 {
+				who = append(who, fmt.Sprintf("%s %.2g", part.name, s))
+			}
+		}
+		v.limited("CPU usage was above %.0f %%: of %d CPUs %s were in use", 100*machine.Busy, u.CPUs, strings.Join(who, ", "))
+	}
+	if u.Throttled > throttledMax*u.Elapsed.Seconds() {
+		v.limited("a limit of CPU time (cgroup) held the client up for %.2g s", u.Throttled)
+	}
+}
+
+func (v *verdict) clocks(a *metrics.Aggregate) {
+	if share := a.InnerBundledShare; share.Exists() && float64(share) > bundledMax {
+		v.note("%.0f %% of the output events were read several at a time; of those only the last one's arrival is exact", float64(share)*100)
+	}
+	if n := a.Clocks["user"]; n > 0 {
+		v.note("%d requests were timed by the user clock, which a busy machine makes late", n)
+	}
+}
+
+// tokens says where lengths are not what was asked for, or counts disagree.
+func (x *experimenter) tokens(v *verdict, r *oneRun, a *metrics.Aggregate) {
+	if n := a.NumCompletedRequests; n > 0 && float64(a.Short) > shortShareMax*float64(n) {
+		hint := "the server ended them early"
+		if !r.fix {
+			hint = "backend " + x.plan.Backend.Name + " cannot fix the length of answers"
+		}
+		v.note("%d of %d answers are shorter than the scenario asks, %.4g tokens on average where %.4g were asked for: %s",
+			a.Short, n, float64(a.Tokens.Output.MeanOfAsked), float64(a.Tokens.Output.MeanAsked), hint)
+	}
+	if c := a.Tokens.Output; c.Compared > 0 && math.Abs(float64(c.MeanDifference)) > 1+tokensDiffer*float64(c.MeanCounted) {
+		v.note("the server counts %.4g output tokens an answer, the tokenizer %.4g of its text: is it the model's tokenizer, or are there tokens without text?", float64(c.MeanUsage), float64(c.MeanCounted))
+	}
+}
+
+// clientOf is the usage as results have it.
+func clientOf(u machine.Usage) *metrics.Client {
+	return &metrics.Client{
+		CPUs: u.CPUs, Seconds: u.Elapsed.Seconds(), CoreCPUSeconds: metrics.Value(u.Core), PluginCPUSeconds: metrics.Value(u.Plugins),
+		MachineCPUShare: metrics.Value(u.MachineShare()), MachineCPUBusiest: metrics.Value(u.Busiest),
+		ThrottledSeconds: metrics.Value(u.Throttled), CorePeakRSSBytes: metrics.Value(u.PeakRSSBytes),
+	}
+}
