@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"flag"
 	"io"
 	"math/big"
 	"net/http"
@@ -22,7 +23,14 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
-func TestMain(m *testing.M) { os.Exit(Main(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Cases mostly sleep. What a busy machine does to them is part of the truth.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(Main(m))
+}
 
 // tolerance is how far an arrival that claims to be exact may lie outside the
 // interval in which the peer put its segment into the kernel.
@@ -110,27 +118,41 @@ type answer struct {
 	err    error // of the stream, io.EOF for one that ended well
 }
 
-// fetch sends a request and reads its events; the reader sleeps before event i
-// for late[i], where i = −1 is the head and i = len(events) the end.
-func fetch(t testing.TB, c *httpclient.Client, w way, v4, v6 netip.AddrPort, body []byte, late map[int]time.Duration) *answer {
+// asking is one request and how its answer is read.
+type asking struct {
+	way    way
+	v4, v6 netip.AddrPort
+	body   []byte
+	fresh  bool // on a connection of its own
+	// late is how long the reader sleeps before event i; that after the last
+	// event is the end.
+	late map[int]time.Duration
+}
+
+// fetch sends a request and reads its events.
+func fetch(t testing.TB, c *httpclient.Client, ask asking) *answer {
 	t.Helper()
-	to := v4
-	if w.ipv6 {
-		to = v6
+	to, scheme := ask.v4, "http"
+	if ask.way.ipv6 {
+		to = ask.v6
 	}
-	url := "http://" + to.String() + "/v1/chat/completions"
-	if w.tls != 0 {
-		url = "https://" + to.String() + "/v1/chat/completions"
+	if ask.way.tls != 0 {
+		scheme = "https"
+	}
+	call := &httpclient.Call{
+		Method: http.MethodPost, URL: scheme + "://" + to.String() + "/v1/chat/completions",
+		Body: ask.body, FreshConnection: ask.fresh,
 	}
 	a := &answer{}
-	got, fail := c.Do(t.Context(), &httpclient.Call{Method: http.MethodPost, URL: url, Body: body}, &a.x)
+	got, fail := c.Do(t.Context(), call, &a.x)
 	if fail != nil {
-		t.Fatal(fail)
+		a.err = fail
+		return a
 	}
 	defer got.Body.Close()
 	events := sse.NewReader(got.Body, 0)
 	for i := 0; ; i++ {
-		time.Sleep(late[i])
+		time.Sleep(ask.late[i])
 		event, err := events.Next()
 		if err != nil {
 			a.err = err
@@ -142,9 +164,29 @@ func fetch(t testing.TB, c *httpclient.Client, w way, v4, v6 netip.AddrPort, bod
 
 // truth is what the peer knows of one answer.
 type truth struct {
-	stream    *Stream
-	completed []int64 // the byte that completes each event
-	last      int64   // the last byte of the answer
+	stream     *Stream
+	requestEnd int64   // length of the client's stream up to the request's last byte
+	completed  []int64 // the byte that completes each event
+	last       int64   // the last byte of the answer
+}
+
+// known is the truth about the answer that a stream has just given.
+func known(s *Stream) truth {
+	return truth{stream: s, requestEnd: s.RequestEnd, completed: s.Completed(), last: s.Last()}
+}
+
+// judgeLeft holds the moment at which the request left against the truth.
+func judgeLeft(t *testing.T, is truth, got *answer) {
+	t.Helper()
+	when, ok := is.stream.Left(is.requestEnd - 1)
+	if !ok {
+		t.Error("the request was not seen to leave")
+		return
+	}
+	when.From = max(when.From, got.x.Handed)
+	if miss := when.Miss(got.x.Left); miss < -tolerance || miss > tolerance {
+		t.Errorf("the request left %v outside of the truth, by the clock %v", miss, got.x.TxClock)
+	}
 }
 
 // judge holds an answer against the truth. want has a letter for each event:
@@ -162,7 +204,8 @@ func judge(t *testing.T, is truth, got *answer, want string) {
 		t.Errorf("the stream ended with %v", got.err)
 	}
 	if len(got.events) != len(is.completed) || len(want) != len(is.completed) {
-		t.Fatalf("%d events came, %d were sent, %d are judged", len(got.events), len(is.completed), len(want))
+		t.Errorf("%d events came, %d were sent, %d are judged", len(got.events), len(is.completed), len(want))
+		return
 	}
 	clock := got.x.Clock
 	before := stamp.Arrival{At: got.x.Handed, Read: got.x.Handed}
@@ -170,7 +213,8 @@ func judge(t *testing.T, is truth, got *answer, want string) {
 	for i, at := range got.events {
 		when, ok := is.stream.Deliverable(is.completed[i])
 		if !ok {
-			t.Fatalf("event %d was never sent", i)
+			t.Errorf("event %d was never sent", i)
+			return
 		}
 		if at.At != before.At {
 			since = before
