@@ -87,18 +87,13 @@ func (v *verdict) lateness(a *metrics.Aggregate) {
 	if a.RequestRate > 0 && a.Stats.TTFT.P50.Exists() {
 		measured, name = a.Stats.TTFT.P50, "TTFT"
 	}
-	for _, late := range []struct {
-		stats metrics.Stats
-		what  string
-	}{{a.AddedStats.SendLateness, "left"}, {a.AddedStats.DispatchLateness, "were handed to the plugin"}} {
-		p50, p99 := late.stats.P50, late.stats.P99
-		switch {
-		case !p50.Exists():
-		case float64(p50) > lateSendP50.Seconds():
-			v.limited("half of the requests %s %s or more after they were due", late.what, milliseconds(p50))
-		case measured.Exists() && p99 > lateShareP99*measured && float64(p99) > lateSendP50.Seconds():
-			v.limited("1 %% of the requests %s %s or more after they were due, where the %s measured is %s", late.what, milliseconds(p99), name, milliseconds(measured))
-		}
+	p50, p99 := a.AddedStats.Lateness.P50, a.AddedStats.Lateness.P99
+	switch {
+	case !p50.Exists():
+	case float64(p50) > lateSendP50.Seconds():
+		v.limited("half of the requests left %s or more after they were due", milliseconds(p50))
+	case measured.Exists() && p99 > lateShareP99*measured && float64(p99) > lateSendP50.Seconds():
+		v.limited("1 %% of the requests left %s or more after they were due, where the %s measured is %s", milliseconds(p99), name, milliseconds(measured))
 	}
 }
 

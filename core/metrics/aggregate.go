@@ -92,6 +92,7 @@ type AddedStats struct {
 	TPOTToEnd        Stats `json:"tpot_to_end"`
 	ITL              Stats `json:"itl"`           // over all events of all requests
 	ITLPerToken      Stats `json:"itl_per_token"` // each gap spread over the tokens of its event
+	Lateness         Stats `json:"lateness"`      // sent − intended: both that follow together; the cap and the set-up of connections are outside
 	DispatchLateness Stats `json:"dispatch_lateness"`
 	SendLateness     Stats `json:"send_lateness"`
 	HopLateness      Stats `json:"hop_lateness"`    // of it: until the plugin had the request

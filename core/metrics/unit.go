@@ -46,7 +46,7 @@ func ConvertAggregate(a Aggregate, from, to Unit) Aggregate {
 	s, x := &a.Stats, &a.AddedStats
 	for _, p := range []*Stats{
 		&s.TTFT, &s.TPOT, &s.E2ELatency, &s.OutputLatency, &x.TTFTFromLeft, &x.TTFTFromIntended, &x.E2EFromIntended, &x.TTFOT,
-		&x.TPOTToEnd, &x.ITL, &x.ITLPerToken, &x.DispatchLateness, &x.CapWait, &x.SendLateness, &x.HopLateness, &x.PluginLateness, &x.ReadLag, &x.Upload, &x.Connect,
+		&x.TPOTToEnd, &x.ITL, &x.ITLPerToken, &x.Lateness, &x.DispatchLateness, &x.CapWait, &x.SendLateness, &x.HopLateness, &x.PluginLateness, &x.ReadLag, &x.Upload, &x.Connect,
 	} {
 		*p = p.scaled(by)
 	}

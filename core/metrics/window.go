@@ -271,6 +271,7 @@ func (g *aggregation) statistics() error {
 		{&x.E2EFromIntended, []string{"e2e_latency_from_intended"}},
 		{&x.TTFOT, []string{"ttfot"}},
 		{&x.TPOTToEnd, []string{"tpot_to_end"}},
+		{&x.Lateness, []string{"dispatch_lateness", "send_lateness"}},
 		{&x.DispatchLateness, []string{"dispatch_lateness"}},
 		{&x.SendLateness, []string{"send_lateness"}},
 		{&x.HopLateness, []string{"hop_lateness"}},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/metrics"
@@ -44,29 +43,86 @@ func columnsOf(task backend.Task) []column {
 			}
 			return strconv.Itoa(a.NumCancelledRequests)
 		}},
+		// Of the open loop, whose level is what was asked for.
+		figure("Achieved\nreq/s", func(a *metrics.Aggregate) metrics.Value {
+			if a.Window.AchievedRate <= 0 || a.Window.AskedRate <= 0 {
+				return metrics.None()
+			}
+			return metrics.Value(a.Window.AchievedRate)
+		}),
 		figure("\nRPS", func(a *metrics.Aggregate) metrics.Value { return a.RequestsPerSecond }),
+		figure("Good\nreq/s", func(a *metrics.Aggregate) metrics.Value {
+			if a.Goodput == nil {
+				return metrics.None()
+			}
+			return a.Goodput.RequestsPerSecond
+		}),
+		figure("Good\n%", func(a *metrics.Aggregate) metrics.Value {
+			if a.Goodput == nil {
+				return metrics.None()
+			}
+			return 100 * a.Goodput.Share
+		}),
 	}
-	generates := task == backend.TextToText || task == backend.ImageTextToText
-	if generates {
-		columns = append(columns, figure("Output\ntok/s", func(a *metrics.Aggregate) metrics.Value { return a.MeanOutputThroughput }))
+	columns = append(columns, throughput(task)...)
+	columns = append(columns, latencies(task)...)
+	return append(columns, latency("Late\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.Lateness.P99 }))
+}
+
+// throughput is what a task's answers are counted in.
+func throughput(task backend.Task) []column {
+	input := figure("Input\ntok/s", func(a *metrics.Aggregate) metrics.Value { return a.MeanInputThroughput })
+	inputs := func(head string) column {
+		return figure(head, func(a *metrics.Aggregate) metrics.Value { return a.TaskRates.Inputs })
 	}
-	if generates || strings.HasSuffix(string(task), "-to-embeddings") || task == backend.TextToRerank {
-		columns = append(columns, figure("Input\ntok/s", func(a *metrics.Aggregate) metrics.Value { return a.MeanInputThroughput }))
+	switch task {
+	case backend.TextToText, backend.ImageTextToText:
+		return []column{figure("Output\ntok/s", func(a *metrics.Aggregate) metrics.Value { return a.MeanOutputThroughput }), input}
+	case backend.TextToEmbeddings:
+		return []column{inputs("Texts\n/s"), input}
+	case backend.ImageToEmbedding:
+		return []column{inputs("Inputs\n/s")}
+	case backend.TextToRerank:
+		return []column{inputs("Docs\n/s"), input}
+	case backend.TextToImage:
+		return []column{figure("Images\n/s", func(a *metrics.Aggregate) metrics.Value { return a.TaskRates.Images })}
+	case backend.TextToSpeech:
+		return []column{
+			figure("Chars\n/s", func(a *metrics.Aggregate) metrics.Value { return a.TaskRates.Characters }),
+			figure("Audio\nbytes/s", func(a *metrics.Aggregate) metrics.Value { return a.TaskRates.AudioBytes }),
+			figure("Audio/req\nbytes/s", func(a *metrics.Aggregate) metrics.Value { return a.Stats.AudioThroughput.Mean }),
+			figure("RTF\np50", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.RealTimeFactor.P50 }),
+		}
 	}
+	return nil
+}
+
+// latencies are the times that mean something for a task. Those with a star are
+// from when the schedule of an open loop wanted the request sent.
+func latencies(task backend.Task) []column {
+	intended := func(head string, of func(*metrics.Aggregate) metrics.Value) column {
+		return latency(head, func(a *metrics.Aggregate) metrics.Value {
+			if a.RequestRate <= 0 {
+				return metrics.None()
+			}
+			return of(a)
+		})
+	}
+	var columns []column
 	first := ""
 	switch {
-	case generates:
+	case metrics.Generates(task):
 		first = "TTFT"
 	case task == backend.TextToSpeech:
 		first = "TTFB"
-		columns = append(columns, figure("Audio/req\nbytes/s", func(a *metrics.Aggregate) metrics.Value { return a.Stats.AudioThroughput.Mean }))
 	}
 	if first != "" {
 		columns = append(columns,
 			latency(first+"\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P50 }),
-			latency(first+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P99 }))
+			latency(first+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P99 }),
+			intended(first+star+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.TTFTFromIntended.P99 }))
 	}
-	if generates {
+	if metrics.Generates(task) {
 		columns = append(columns,
 			latency("TPOT\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P50 }),
 			latency("TPOT\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P99 }),
@@ -75,8 +131,11 @@ func columnsOf(task backend.Task) []column {
 	return append(columns,
 		latency("E2E\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P50 }),
 		latency("E2E\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P99 }),
-		latency("Late\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.SendLateness.P99 }))
+		intended("E2E"+star+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.E2EFromIntended.P99 }))
 }
+
+// star marks latencies from the intended send.
+const star = "*"
 
 // present drops the columns that say nothing about any run.
 func present(columns []column, runs []experiment.Run) []column {
@@ -115,7 +174,7 @@ func number(v metrics.Value) string {
 func levelColumn(runs []experiment.Run) (head, word string, of func(*experiment.Run) string) {
 	for _, r := range runs {
 		if r.Figures.RequestRate > 0 {
-			return "Rate\nreq/s", "rate", func(r *experiment.Run) string {
+			return "Asked\nreq/s", "rate", func(r *experiment.Run) string {
 				rate := cmp.Or(r.Figures.RequestRate, float64(r.Level)/1000)
 				return strconv.FormatFloat(rate, 'g', -1, 64)
 			}

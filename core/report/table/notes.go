@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/sdk/backend"
 )
 
 // failures says of every run what failed how often, and the first message of
@@ -77,6 +79,89 @@ func shown(message string) string {
 		message = string([]rune(message)[:longest-1]) + "…"
 	}
 	return message
+}
+
+// limits says at the top of the report where the client was the bottleneck.
+func (p *printer) limits() string {
+	var lines []string
+	for i := range p.e.Runs {
+		r := &p.e.Runs[i]
+		if len(r.Figures.ClientLimits) > 0 {
+			lines = append(lines, p.run(r)+": "+plain(strings.Join(r.Figures.ClientLimits, "; ")))
+		}
+	}
+	if lines == nil {
+		return ""
+	}
+	heading := "The client was the bottleneck: these runs tell of this machine as much as of the server."
+	return p.list(strings.TrimSuffix(p.wrap(heading, "", ""), "\n"), lines)
+}
+
+// objectives says what a good request is.
+func (p *printer) objectives() string {
+	for i := range p.e.Runs {
+		if g := p.e.Runs[i].Figures.Goodput; g != nil {
+			var parts []string
+			for _, o := range g.Objectives {
+				parts = append(parts, plain(o.Metric)+" ≤ "+o.Limit.String())
+			}
+			return strings.Join(parts, ", ") + ", failed requests counted against"
+		}
+	}
+	return ""
+}
+
+// tokens says whose counts of tokens the figures are made of, and how far the
+// server's and the tokenizer's are apart.
+func (p *printer) tokens(task backend.Task) string {
+	text := ""
+	for _, side := range []struct {
+		name string
+		of   func(*metrics.TokenTruth) metrics.TokenCounts
+	}{
+		{"Input", func(t *metrics.TokenTruth) metrics.TokenCounts { return t.Input }},
+		{"Output", func(t *metrics.TokenTruth) metrics.TokenCounts { return t.Output }},
+	} {
+		var usage, own, compared, differ int
+		var difference float64
+		for i := range p.e.Runs {
+			c := side.of(&p.e.Runs[i].Figures.Tokens)
+			usage, own, compared, differ = usage+c.FromUsage, own+c.FromTokenizer, compared+c.Compared, differ+c.Differ
+			if c.Compared > 0 && c.MeanDifference.Exists() {
+				difference += float64(c.MeanDifference) * float64(c.Compared)
+			}
+		}
+		if usage+own == 0 || side.name == "Output" && !metrics.Generates(task) {
+			continue
+		}
+		var sources []string
+		if usage > 0 {
+			sources = append(sources, fmt.Sprintf("the server's count (%d requests)", usage))
+		}
+		if own > 0 {
+			sources = append(sources, fmt.Sprintf("the tokenizer's (%d)", own))
+		}
+		line := side.name + " tokens: " + strings.Join(sources, ", ") + "."
+		if compared > 0 {
+			line += fmt.Sprintf(" Held against the tokenizer's, %d of %d differ by more than 1 %%; the server counts %s a request.", differ, compared, moreOrFewer(difference/float64(compared)))
+		}
+		text += p.wrap(line, "", "")
+	}
+	if text == "" {
+		return ""
+	}
+	return text + "\n"
+}
+
+// moreOrFewer says a difference in tokens.
+func moreOrFewer(d float64) string {
+	switch {
+	case math.Abs(d) < 0.005:
+		return "as many"
+	case d < 0:
+		return number(metrics.Value(-d)) + " fewer"
+	}
+	return number(metrics.Value(d)) + " more"
 }
 
 // clocks says by which clocks requests were timed, and how many of the output

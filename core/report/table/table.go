@@ -29,7 +29,8 @@ func Write(w io.Writer, e *experiment.Loaded, o Options) error {
 	e = e.In(e.Metadata.MetricsTimeUnit)
 	p := printer{e: e, width: o.Width}
 	p.head, p.word, p.level = levelColumn(e.Runs)
-	columns := present(columnsOf(backend.Task(e.Metadata.Task)), e.Runs)
+	task := backend.Task(e.Metadata.Task)
+	columns := present(columnsOf(task), e.Runs)
 	var text string
 	for _, layout := range []func([]column) (string, error){p.whole, p.halves, p.byScenario} {
 		var err error
@@ -40,7 +41,7 @@ func Write(w io.Writer, e *experiment.Loaded, o Options) error {
 			break
 		}
 	}
-	text += p.caption(columns) + p.failures() + p.clocks() + p.warnings()
+	text = p.limits() + text + p.caption(columns) + p.failures() + p.tokens(task) + p.clocks() + p.warnings()
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
@@ -63,6 +64,15 @@ func (p *printer) caption(columns []column) string {
 	if slices.ContainsFunc(columns, func(c column) bool { return strings.HasPrefix(c.head, "Late") }) {
 		parts = append(parts, "Late: how long after they were due requests were sent")
 	}
+	if slices.ContainsFunc(columns, func(c column) bool { return strings.Contains(c.head, star) }) {
+		parts = append(parts, star+": from when the schedule wanted the request sent, the others from its first byte")
+	}
+	if slices.ContainsFunc(columns, func(c column) bool { return strings.HasPrefix(c.head, "RTF") }) {
+		parts = append(parts, "RTF: time that a second of speech takes")
+	}
+	if o := p.objectives(); o != "" {
+		parts = append(parts, "Good: "+o)
+	}
 	if parts == nil {
 		return ""
 	}
@@ -76,10 +86,11 @@ func (p *printer) whole(columns []column) (string, error) {
 
 // halves are a table of throughput and one of latency.
 func (p *printer) halves(columns []column) (string, error) {
-	return p.two(columns, p.e.Runs, true)
+	return p.two(columns, p.e.Runs)
 }
 
-// byScenario has the scenarios as headings.
+// byScenario has the scenarios as headings, and as many tables under each as it
+// takes.
 func (p *printer) byScenario(columns []column) (string, error) {
 	var all strings.Builder
 	for _, s := range p.e.Scenarios() {
@@ -89,24 +100,43 @@ func (p *printer) byScenario(columns []column) (string, error) {
 				runs = append(runs, r)
 			}
 		}
-		tables, err := p.two(columns, runs, false)
-		if err != nil {
-			return "", err
+		all.WriteString(p.wrap(plain(s), "", ""))
+		for _, latency := range []bool{false, true} {
+			tables, err := p.pieces(ofKind(columns, latency), runs)
+			if err != nil {
+				return "", err
+			}
+			all.WriteString(tables)
 		}
-		all.WriteString(p.wrap(plain(s), "", "") + tables)
 	}
 	return all.String(), nil
 }
 
-func (p *printer) two(columns []column, runs []experiment.Run, scenarios bool) (string, error) {
-	split := func(latency bool) []column {
-		return slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.latency != latency })
+// pieces are as many tables as it takes for each to fit, without scenarios.
+func (p *printer) pieces(columns []column, runs []experiment.Run) (string, error) {
+	text, err := p.table(columns, runs, false)
+	if err != nil || p.width == 0 || widest(text) <= p.width || len(columns) < 2 {
+		return text, err
 	}
-	throughput, err := p.table(split(false), runs, scenarios)
+	left, err := p.pieces(columns[:len(columns)/2], runs)
 	if err != nil {
 		return "", err
 	}
-	latencies, err := p.table(split(true), runs, scenarios)
+	right, err := p.pieces(columns[len(columns)/2:], runs)
+	return left + right, err
+}
+
+// ofKind are the columns of latencies, or the others.
+func ofKind(columns []column, latency bool) []column {
+	return slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.latency != latency })
+}
+
+func (p *printer) two(columns []column, runs []experiment.Run) (string, error) {
+	throughput, err := p.table(ofKind(columns, false), runs, true)
+	if err != nil {
+		return "", err
+	}
+	latencies, err := p.table(ofKind(columns, true), runs, true)
 	return throughput + latencies, err
 }
 

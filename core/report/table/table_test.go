@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clipperhouse/displaywidth"
 	"github.com/google/go-cmp/cmp"
@@ -50,18 +51,48 @@ func own() *experiment.Loaded {
 		a.NumCompletedRequests, a.NumErrorRequests, a.NumRequests, a.NumCancelledRequests = 1000, failures, 1000+failures, 3
 		a.RequestsPerSecond, a.MeanOutputThroughput, a.MeanInputThroughput = 99.6, 9960, 12345.6
 		a.Stats.TTFT, a.Stats.TPOT, a.Stats.E2ELatency = stats(0.0352, 0.148), stats(0.00402, 0.00616), stats(0.24, 0.36)
-		a.AddedStats.ITL, a.AddedStats.SendLateness = stats(0.004, 0.0091), stats(0.00001, 0.000052)
+		a.AddedStats.ITL, a.AddedStats.Lateness = stats(0.004, 0.0091), stats(0.00001, 0.000052)
+		a.AddedStats.TTFTFromIntended, a.AddedStats.E2EFromIntended = stats(0.0353, 0.151), stats(0.241, 0.365)
+		a.Window.AskedRate, a.Window.AchievedRate = rate, 0.998*rate
+		a.Goodput = &metrics.Goodput{Objectives: []metrics.Objective{{Metric: "ttft", Limit: 100 * time.Millisecond}, {Metric: "tpot", Limit: 5 * time.Millisecond}},
+			RequestsPerSecond: 88.2, Share: 0.871, Met: 871, Of: 1000}
+		a.Tokens.Output = metrics.TokenCounts{FromUsage: 990, FromTokenizer: 10, Compared: 990, Differ: 12, MeanDifference: 0.98}
+		a.Tokens.Input = metrics.TokenCounts{FromUsage: 1000, Compared: 1000, Differ: 1000, MeanDifference: 11}
 		a.WarningsOfRun = []string{"12 % of the output events were read several at a time; of those only the last one's arrival is exact"}
 		if failures > 0 {
 			a.ErrorCodesFrequency = map[string]int{"429": failures}
 			a.ErrorClasses = map[string]int{"rate_limited": failures - 1, "server": 1}
-			a.WarningsOfRun = append(a.WarningsOfRun, "the client could not keep up: 7 arrivals of the open loop were never sent")
+			a.ClientLimits = []string{"7 arrivals of the open loop were never sent", "half of the requests left 1.2 ms or more after they were due"}
+			a.WarningsOfRun = append(a.WarningsOfRun, a.ClientLimits...)
+			a.Untrusted = a.ClientLimits
 		}
 		return experiment.Run{Level: a.NumConcurrency, Figures: a, Requests: experiment.RequestsOf([]metrics.Request{failed}), Unit: metrics.InSeconds}
 	}
 	return &experiment.Loaded{
 		Metadata: experiment.Metadata{Task: "text-to-text", MetricsTimeUnit: metrics.InMilliseconds, TrafficScenario: []string{"D(100,100)"}},
 		Runs:     []experiment.Run{run(0.5, 0), run(100, 18)},
+	}
+}
+
+// ofTask is a run of another task than text: each is told in what it is counted
+// in.
+func ofTask(task string) *experiment.Loaded {
+	a := metrics.PythonTool(nil, 0, 0, 0)
+	a.Scenario, a.NumConcurrency, a.IterationType = "scenario", 4, "num_concurrency"
+	a.NumCompletedRequests, a.NumRequests, a.RequestsPerSecond, a.MeanInputThroughput = 100, 100, 5, 640
+	a.Stats.E2ELatency, a.Stats.TTFT, a.AddedStats.Lateness = stats(0.8, 0.9), stats(0.1, 0.2), stats(0.00001, 0.00002)
+	switch task {
+	case "text-to-speech":
+		a.TaskRates.Characters, a.TaskRates.AudioBytes, a.TaskRates.AudioSeconds = 500, 240000, 30
+		a.Stats.AudioThroughput.Mean, a.AddedStats.RealTimeFactor = 68000, stats(0.133, 0.2)
+	case "text-to-image":
+		a.TaskRates.Images, a.MeanInputThroughput = 10, metrics.None()
+	case "text-to-rerank":
+		a.TaskRates.Inputs = 500
+	}
+	return &experiment.Loaded{
+		Metadata: experiment.Metadata{Task: task, MetricsTimeUnit: metrics.InSeconds, TrafficScenario: []string{"scenario"}},
+		Runs:     []experiment.Run{{Level: 4, Figures: a, Unit: metrics.InSeconds}},
 	}
 }
 
@@ -86,6 +117,9 @@ func TestGolden(t *testing.T) {
 		"own-80":            {own(), 80},
 		"own-unlimited":     {own(), 0},
 		"all-failed":        {allFailed, 100},
+		"speech":            {ofTask("text-to-speech"), 110},
+		"images":            {ofTask("text-to-image"), 80},
+		"rerank":            {ofTask("text-to-rerank"), 80},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
