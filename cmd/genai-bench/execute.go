@@ -96,6 +96,7 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	result, runErr := bench.Run(ctx, plan, bench.Parts{
 		Folder: folder, Pool: pool, Workload: load, Display: display, Logger: logger,
 		Metadata: metadata, Interrupt: interrupt,
+		AfterScenario: func(scenario string) { drawInterim(folder.Path(), scenario, logger) },
 	})
 	stopNotes()
 	display.Close()
@@ -115,8 +116,17 @@ func (b *benchmarking) verdict(result bench.Result, runErr, reportErr error) err
 		return withCode(exitInterrupted, "interrupted: what was measured is saved")
 	case result.AllFailed():
 		return withCode(exitAllFailed, "all %d requests failed (the table and the log say how)", result.Failed)
+	case reportErr == nil && b.core.Strict && len(result.Untrusted) > 0:
+		return withCode(exitUntrusted, "results not to be trusted: %s%s", result.Untrusted[0], andMore(len(result.Untrusted)-1))
 	}
 	return reportErr
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more, in the table's warnings)", n)
 }
 
 // interrupts makes Ctrl-C an event: the first closes the channel, the second

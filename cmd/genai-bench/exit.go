@@ -24,6 +24,7 @@ const exitTable = `Exit codes:
   0    all went well
   1    failure before or beside the run; a preflight that found no server, a bad key, no such model
   2    wrong usage: command line, environment or configuration file
+  3    results not to be trusted, only with --strict
   4    every request failed
   6    a plugin failed
   130  interrupted; what was measured is saved`

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/report/plot"
 	"github.com/genai-bench/genai-bench/core/report/table"
@@ -33,4 +35,16 @@ func (a *app) report(folder string) error {
 		return fmt.Errorf("report: %w (the results are saved)", err)
 	}
 	return nil
+}
+
+// drawInterim draws the chart that the Python tool leaves after each scenario.
+// A chart that cannot be drawn is no reason to stop measuring.
+func drawInterim(folder, scenario string, logger hclog.Logger) {
+	loaded, err := experiment.Load(folder)
+	if err == nil {
+		_, err = plot.WriteInterim(folder, loaded, scenario)
+	}
+	if err != nil {
+		logger.Warn("no interim chart", "scenario", scenario, "cause", err)
+	}
 }
