@@ -25,6 +25,40 @@ type Repo struct {
 	Files  map[string]File
 	Token  string // wanted for all requests; "": public
 	Gated  bool   // answered with 403 where Token is not sent
+	// Branches beside main, such as refs/convert/parquet.
+	Branches map[string]Branch
+}
+
+// Branch is a branch of a repository.
+type Branch struct {
+	Commit string
+	Files  map[string]File
+}
+
+// at returns what a repository is at a revision: a branch or its commit.
+func (r Repo) at(revision string) (Branch, bool) {
+	if revision == "main" || revision == r.Commit {
+		return Branch{r.Commit, r.Files}, true
+	}
+	for name, b := range r.Branches {
+		if revision == name || revision == b.Commit {
+			return b, true
+		}
+	}
+	return Branch{}, false
+}
+
+// file finds a file of any branch.
+func (r Repo) file(name string) (File, bool) {
+	if f, ok := r.Files[name]; ok {
+		return f, true
+	}
+	for _, b := range r.Branches {
+		if f, ok := b.Files[name]; ok {
+			return f, true
+		}
+	}
+	return File{}, false
 }
 
 // File is a file of a repository.
@@ -177,13 +211,15 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 		return
 	case !allowed(w, r, repo):
 		return
-	case rest[0] != "main" && rest[0] != repo.Commit:
+	}
+	branch, ok := repo.at(rest[0])
+	if !ok {
 		refuse(w, http.StatusNotFound, "RevisionNotFound")
 		return
 	}
-	w.Header().Set("X-Repo-Commit", repo.Commit)
+	w.Header().Set("X-Repo-Commit", branch.Commit)
 	file := strings.Join(rest[1:], "/")
-	f, ok := repo.Files[file]
+	f, ok := branch.Files[file]
 	if !ok {
 		refuse(w, http.StatusNotFound, "EntryNotFound")
 		return
@@ -206,7 +242,9 @@ func (h *Hub) serveInfo(w http.ResponseWriter, r *http.Request, path string) {
 		return
 	case !allowed(w, r, repo):
 		return
-	case rest[0] != "main" && rest[0] != repo.Commit:
+	}
+	branch, ok := repo.at(rest[0])
+	if !ok {
 		refuse(w, http.StatusNotFound, "RevisionNotFound")
 		return
 	}
@@ -214,7 +252,7 @@ func (h *Hub) serveInfo(w http.ResponseWriter, r *http.Request, path string) {
 		Name string `json:"rfilename"`
 	}
 	siblings := []sibling{}
-	for name := range repo.Files {
+	for name := range branch.Files {
 		siblings = append(siblings, sibling{name})
 	}
 	slices.SortFunc(siblings, func(a, b sibling) int { return strings.Compare(a.Name, b.Name) })
@@ -222,14 +260,14 @@ func (h *Hub) serveInfo(w http.ResponseWriter, r *http.Request, path string) {
 	if repo.Gated {
 		gated = "manual"
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": path, "sha": repo.Commit, "private": repo.Token != "" && !repo.Gated, "gated": gated, "siblings": siblings})
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": path, "sha": branch.Commit, "private": repo.Token != "" && !repo.Gated, "gated": gated, "siblings": siblings})
 }
 
 // serveStore is the second host, which has ETags of its own.
 func (h *Hub) serveStore(w http.ResponseWriter, r *http.Request) {
 	name, file, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/-/")
 	h.mu.Lock()
-	f, ok := h.repos[name].Files[file]
+	f, ok := h.repos[name].file(file)
 	h.mu.Unlock()
 	if !ok || r.URL.Query().Get("signature") == "" {
 		w.WriteHeader(http.StatusForbidden)
