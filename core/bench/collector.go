@@ -29,11 +29,13 @@ type collector struct {
 	in   chan *metrics.Record
 	done sync.WaitGroup
 
-	spool *experiment.Spool
-	table *metrics.Table
-	watch *machine.Watch
-	usage machine.Usage
-	err   error
+	spool  *experiment.Spool
+	table  *metrics.Table
+	entry  experiment.JournaledEnd // of the request at hand
+	packed experiment.Events       // its events
+	watch  *machine.Watch
+	usage  machine.Usage
+	err    error
 }
 
 // counter counts the tokens of a text.
@@ -78,15 +80,16 @@ func (c *collector) close() { c.spool.Close() }
 func (c *collector) take(rec *metrics.Record) {
 	o := rec.Outcome
 	c.count(rec)
-	r := metrics.Derive(c.task, rec)
+	c.entry.Metrics = metrics.Derive(c.task, rec)
+	r := &c.entry.Metrics
 	r.Judge(c.objectives)
-	entry := experiment.JournaledEnd{Metrics: r, Events: experiment.PackEvents(o.SendStart, o.Events)}
+	c.entry.Events, c.entry.Texts = c.packed.Pack(o.SendStart, o.Events), c.entry.Texts[:0]
 	if c.saveTexts {
 		for _, choice := range o.Choices {
-			entry.Texts = append(entry.Texts, experiment.ChoiceTexts{Text: choice.Text, Reasoning: choice.ReasoningText, Tool: choice.ToolText})
+			c.entry.Texts = append(c.entry.Texts, experiment.ChoiceTexts{Text: choice.Text, Reasoning: choice.ReasoningText, Tool: choice.ToolText})
 		}
 	}
-	if err := errors.Join(c.journal.Write(experiment.Entry{Request: &entry}), c.table.Add(&r, o.Events)); err != nil && c.err == nil {
+	if err := errors.Join(c.journal.Write(experiment.Entry{Request: &c.entry}), c.table.Add(r, o.Events)); err != nil && c.err == nil {
 		c.err = err
 	}
 	finished := live.Finished{OK: r.OK(), Cancelled: r.Cancelled(), TTFT: duration(r.TTFT), E2E: duration(r.E2ELatency), Late: duration(r.SendLateness)}

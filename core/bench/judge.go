@@ -130,7 +130,7 @@ func (v *verdict) cpu(u machine.Usage) {
 				who = append(who, fmt.Sprintf("%s %.2g", part.name, s))
 			}
 		}
-		v.limited("CPU usage was above %.0f %%: of %d CPUs %s were in use", 100*machine.Busy, u.CPUs, strings.Join(who, ", "))
+		v.limited("CPU usage was above %.0f %%: of %d CPUs %s were in use on average", 100*machine.Busy, u.CPUs, strings.Join(who, ", "))
 	}
 	if u.Throttled > throttledMax*u.Elapsed.Seconds() {
 		v.limited("a limit of CPU time (cgroup) held the client up for %.2g s", u.Throttled)

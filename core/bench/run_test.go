@@ -298,3 +298,40 @@ func TestAFolderThatCannotBeWrittenIsAnError(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestTheBooksOfARunBalance: over the real contract, with warm-up, every law is
+// checked and holds, and both counts of tokens stand side by side.
+func TestTheBooksOfARunBalance(t *testing.T) {
+	r := experimentOf(t, &answering{after: 20 * time.Millisecond}, func(s *settings.Benchmark) {
+		s.MaxRequestsPerRun, s.WarmupRatio, s.NumConcurrency = 100, 0.1, []int{5}
+		s.Goodput = []metrics.Objective{{Metric: "e2e", Limit: time.Hour}, {Metric: "ttft", Limit: time.Hour}}
+	}, nil)
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	a := r.loaded.Runs[0].Figures
+	names := map[string]bool{}
+	for _, l := range a.Laws {
+		names[l.Name] = true
+		if !l.Holds && l.Name != "little" { // a machine that stands still for seconds breaks it rightly
+			t.Errorf("%+v", l)
+		}
+	}
+	if !names["requests"] || !names["little"] || !names["bytes"] {
+		t.Errorf("laws %+v", a.Laws)
+	}
+	if g := a.Goodput; g == nil || g.Share != 1 || g.Of != 90 {
+		t.Errorf("goodput %+v", g)
+	}
+	if c := a.Tokens.Output; c.FromTokenizer != 100 || c.Asked != 100 || c.NotAsAsked != 0 {
+		t.Errorf("tokens %+v", c)
+	}
+	if a.Client == nil || a.Client.CPUs < 1 || a.AddedStats.ITL.P50 <= 0 || a.AddedStats.Lateness.P99 < 0 {
+		t.Errorf("client %+v, itl %+v", a.Client, a.AddedStats.ITL)
+	}
+	for _, q := range r.requests(t) {
+		if q.Goodput != "met" || q.OutcomeNanos < q.EndNanos || q.OutputTokensOwn != 5 {
+			t.Errorf("request %+v", q)
+		}
+	}
+}

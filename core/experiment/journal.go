@@ -83,39 +83,38 @@ type Events struct {
 // PackEvents puts events into the journal's form; arrays of nothing but zeros
 // are left out.
 func PackEvents(sendStart stamp.Nanos, events []backend.Event) *Events {
+	return new(Events).Pack(sendStart, events)
+}
+
+// Pack is PackEvents into p, whose arrays it uses again. It returns p, or nil
+// where there are no events.
+func (p *Events) Pack(sendStart stamp.Nanos, events []backend.Event) *Events {
 	if len(events) == 0 {
 		return nil
 	}
-	n := len(events)
-	p := &Events{AtDelta: make([]int64, n), Kinds: make([]uint16, n), Bytes: make([]uint32, n), ReadLag: make([]int64, n)}
+	p.AtDelta, p.Kinds, p.Bytes, p.ReadLag = p.AtDelta[:0], p.Kinds[:0], p.Bytes[:0], p.ReadLag[:0]
+	p.Choice, p.Tokens, p.Flags = p.Choice[:0], p.Tokens[:0], p.Flags[:0]
 	last := sendStart
 	var choice, tokens, flags bool
-	for i, e := range events {
-		p.AtDelta[i] = int64(e.At.Sub(last))
+	for i := range events {
+		e := &events[i]
+		p.AtDelta = append(p.AtDelta, int64(e.At.Sub(last)))
 		last = e.At
-		p.Kinds[i], p.Bytes[i], p.ReadLag[i] = uint16(e.Kinds), e.Bytes, e.ReadLag.Microseconds()
+		p.Kinds, p.Bytes, p.ReadLag = append(p.Kinds, uint16(e.Kinds)), append(p.Bytes, e.Bytes), append(p.ReadLag, e.ReadLag.Microseconds())
 		choice = choice || e.Choice != 0
 		tokens = tokens || e.Tokens != 0
 		flags = flags || e.Flags != 0
 	}
-	if choice {
-		p.Choice = make([]int32, n)
-	}
-	if tokens {
-		p.Tokens = make([]uint32, n)
-	}
-	if flags {
-		p.Flags = make([]uint16, n)
-	}
-	for i, e := range events {
+	for i := range events {
+		e := &events[i]
 		if choice {
-			p.Choice[i] = e.Choice
+			p.Choice = append(p.Choice, e.Choice)
 		}
 		if tokens {
-			p.Tokens[i] = e.Tokens
+			p.Tokens = append(p.Tokens, e.Tokens)
 		}
 		if flags {
-			p.Flags[i] = uint16(e.Flags)
+			p.Flags = append(p.Flags, uint16(e.Flags))
 		}
 	}
 	return p
@@ -200,14 +199,14 @@ func (e *Entry) appendJSON(b []byte) ([]byte, error) {
 func (p *Events) appendJSON(b []byte) []byte {
 	b = appendArray(append(b, `{"at_delta_ns":`...), p.AtDelta)
 	b = appendArray(append(b, `,"kinds":`...), p.Kinds)
-	if p.Choice != nil {
+	if len(p.Choice) > 0 {
 		b = appendArray(append(b, `,"choice":`...), p.Choice)
 	}
 	b = appendArray(append(b, `,"bytes":`...), p.Bytes)
-	if p.Tokens != nil {
+	if len(p.Tokens) > 0 {
 		b = appendArray(append(b, `,"tokens":`...), p.Tokens)
 	}
-	if p.Flags != nil {
+	if len(p.Flags) > 0 {
 		b = appendArray(append(b, `,"flags":`...), p.Flags)
 	}
 	b = appendArray(append(b, `,"read_lag_us":`...), p.ReadLag)

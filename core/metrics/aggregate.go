@@ -222,7 +222,7 @@ func (t *Table) Aggregate(run Run) (Aggregate, error) {
 	a := t.tally.figures()
 	a.Window = Window{RunStart: run.Start, RunEnd: run.End, SendEnd: run.sendEnd(), Limit: run.Limit}
 	g := aggregation{Table: t, run: run, a: &a}
-	for _, step := range []func() error{g.sort, g.phases, g.window, g.throughput, g.statistics, g.eventStatistics, g.laws} {
+	for _, step := range []func() error{g.sort, g.phases, g.window, g.throughput, g.laws, g.forget, g.statistics, g.eventStatistics} {
 		if err := step(); err != nil {
 			return a, err
 		}

@@ -14,14 +14,13 @@ type Cut struct {
 	Time     time.Duration `json:"time_ns,omitempty"`  // those sent in the first or last so long of the sending
 }
 
-// cut counts the requests that warm-up and cool-down leave out. times are when
-// the client sent each, or began to, in the order of the sending: the schedule's
+// cut counts the requests of n that warm-up and cool-down leave out. times, which
+// only cuts by time need, are when the client sent each, or began to, in the order of the sending: the schedule's
 // time or, where the client was late or the request waited for the concurrency
 // cap, that of its hand-over. Unlike the first byte's time it does not depend on
 // how long a connection took. Cut by time, a request that was handed over ahead
 // of one with an earlier time goes with it.
-func cut(times []stamp.Nanos, run Run) (warm, cool int) {
-	n := len(times)
+func cut(n int, times []stamp.Nanos, run Run) (warm, cool int) {
 	switch c := run.Warmup; {
 	case c.Time > 0:
 		until := run.Start.Add(c.Time)

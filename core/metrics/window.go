@@ -68,16 +68,23 @@ func (g *aggregation) sort() error {
 	return err
 }
 
+// forget lets go of the columns that hold the window together.
+func (g *aggregation) forget() error {
+	g.order, g.due, g.sent, g.end, g.counted = nil, nil, nil, nil, nil
+	return nil
+}
+
 // phases notes which part of the run each request belongs to.
 func (g *aggregation) phases() error {
-	times := make([]stamp.Nanos, g.rows)
-	if g.due != nil {
+	var times []stamp.Nanos
+	if g.run.Warmup.Time > 0 || g.run.Cooldown.Time > 0 {
+		times = make([]stamp.Nanos, g.rows)
 		for i, row := range g.order {
 			times[i] = g.due[row]
 		}
 	}
 	w := &g.a.Window
-	w.WarmedUp, w.CooledDown = cut(times, g.run)
+	w.WarmedUp, w.CooledDown = cut(g.rows, times, g.run)
 	g.Table.phases = slices.Clone(g.tally.classes)
 	for i, row := range g.order {
 		c := &g.Table.phases[row]

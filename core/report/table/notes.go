@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -143,7 +144,7 @@ func (p *printer) tokens(task backend.Task) string {
 		}
 		line := side.name + " tokens: " + strings.Join(sources, ", ") + "."
 		if compared > 0 {
-			line += fmt.Sprintf(" Held against the tokenizer's, %d of %d differ by more than 1 %%; the server counts %s a request.", differ, compared, moreOrFewer(difference/float64(compared)))
+			line += fmt.Sprintf(" Against the tokenizer's, %s of %d differ by more than 1 %%%s.", noneOr(differ), compared, moreOrFewer(difference/float64(compared)))
 		}
 		text += p.wrap(line, "", "")
 	}
@@ -153,15 +154,22 @@ func (p *printer) tokens(task backend.Task) string {
 	return text + "\n"
 }
 
-// moreOrFewer says a difference in tokens.
+func noneOr(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return strconv.Itoa(n)
+}
+
+// moreOrFewer says by how many tokens the server's count differs on average.
 func moreOrFewer(d float64) string {
 	switch {
 	case math.Abs(d) < 0.005:
-		return "as many"
+		return ""
 	case d < 0:
-		return number(metrics.Value(-d)) + " fewer"
+		return "; the server counts " + number(metrics.Value(-d)) + " fewer a request"
 	}
-	return number(metrics.Value(d)) + " more"
+	return "; the server counts " + number(metrics.Value(d)) + " more a request"
 }
 
 // clocks says by which clocks requests were timed, and how many of the output
