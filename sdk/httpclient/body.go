@@ -185,7 +185,7 @@ func (b *Body) step() (span stamp.Span, ok bool, err error) {
 	}
 	x := b.r.x
 	x.BytesReceived += int64(used)
-	x.LastByte, x.ReadEnd = c.rest.At, c.rest.Read
+	x.LastByte, x.LastByteFlags, x.ReadEnd = c.rest.At, c.rest.Flags, c.rest.Read
 	span = stamp.Span{Bytes: in[:used], Arrival: c.rest.Arrival}
 	c.rest.Bytes = in[used:]
 	return span, ok, nil

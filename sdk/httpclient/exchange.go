@@ -101,6 +101,7 @@ func (r *request) answer(sendErr error) (*Answer, *fault.Error) {
 		r.x.BytesReceived += int64(h.size)
 		r.x.Headers = at.At
 		r.x.LastByte, r.x.ReadEnd = at.At, at.Read
+		r.x.HeadersFlags, r.x.LastByteFlags = at.Flags, at.Flags
 		if h.status >= 200 {
 			break
 		}

@@ -57,7 +57,8 @@ type Flags uint16
 // The bits are those of the wire.
 const (
 	// Bundled: several segments came with one read, whose stamp is the last
-	// one's; the true time lies in (previous stamp, this stamp].
+	// one's; the true time lies in (previous stamp, this stamp], and with
+	// Ambiguous only the upper bound is known.
 	Bundled Flags = 1 << iota
 	// Waited: the byte had to wait for a retransmission of an earlier one.
 	Waited
@@ -99,6 +100,9 @@ type Exchange struct {
 	Headers   Nanos // arrival of the last byte of the response's head
 	LastByte  Nanos // arrival of the last byte of the response
 	ReadEnd   Nanos // user space had the last byte
+
+	HeadersFlags  Flags // of Headers
+	LastByteFlags Flags // of LastByte
 
 	Clock   Clock // of the arrivals
 	TxClock Clock // of Left; ClockUnspecified: Left is not known

@@ -91,17 +91,27 @@ func TestArrivalBehindTwoHoles(t *testing.T) {
 	}
 }
 
-// TestArrivalBeforeAReset: whether the FIN that counts as a byte came before
-// the reset cannot be told from the state.
-func TestArrivalBeforeAReset(t *testing.T) {
-	for name, fin := range map[string]uint64{"with a FIN": 1, "without": 0} {
-		for segs, want := range map[uint32]Flags{1: 0, 2: Bundled} {
-			c := &Conn{clock: ClockSocket, tie: newWallTie()}
-			c.kernelSays(Now(), segs, 0, 10+fin)
-			c.host.info.State = tcpClose
-			if a := c.arrival(10, false); a.Flags != want {
-				t.Errorf("%s, %d segments: flags %b, want %b", name, segs, a.Flags, want)
+// TestArrivalBeforeTheEnd: a FIN that waits to be read is merged with the
+// segment before it, which then has its stamp, and whether one came before a
+// reset is not told.
+func TestArrivalBeforeTheEnd(t *testing.T) {
+	for name, tc := range map[string]struct {
+		state uint8
+		fin   uint64
+	}{
+		"a FIN":           {tcpCloseWait, 1},
+		"a FIN and a RST": {tcpClose, 1},
+		"a RST":           {tcpClose, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for segs := range uint32(3) {
+				c := &Conn{clock: ClockSocket, tie: newWallTie()}
+				c.kernelSays(Now(), segs+1, 0, 10+tc.fin)
+				c.host.info.State = tc.state
+				if a := c.arrival(10, false); a.Flags != Bundled {
+					t.Errorf("%d segments: flags %b, want bundled", segs+1, a.Flags)
+				}
 			}
-		}
+		})
 	}
 }

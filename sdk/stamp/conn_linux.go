@@ -30,6 +30,9 @@ type hostState struct {
 	// suspect: segments came out of order before this moment. The kernel may
 	// keep their stamps, which are earlier than they became deliverable.
 	suspect Nanos
+	// cut: the last read was bundled and filled its buffer. Some of the bytes
+	// left behind may be older than its stamp.
+	cut bool
 
 	writable func(fd uintptr) bool
 	tx       message
@@ -266,18 +269,22 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 	}
 	c.tie.watch(h.woken)
 	a := Arrival{At: read, Read: read}
+	wasCut := h.cut
+	h.cut = false
 	if h.infoLen >= infoLenMin {
-		received := h.info.Bytes_received
-		switch {
-		case h.info.State == tcpCloseWait:
+		received, ended := h.info.Bytes_received, false
+		switch h.info.State {
+		case tcpCloseWait:
+			ended = true
 			received-- // the FIN counts as a byte
-		case h.info.State == tcpClose && !filled:
-			// After a reset it is not known whether a FIN was counted before it,
-			// but nothing can have come since the read, which took all there was.
-			received = h.segments.offset + uint64(n)
+		case tcpClose: // after a reset, and before it perhaps a FIN
+			ended = true
 		}
-		if !h.segments.take(n, filled, h.info.Data_segs_in, received) {
+		one := h.segments.take(n, filled, h.info.Data_segs_in, received)
+		if !one || ended {
+			// The kernel merges a FIN, too, with what waits to be read.
 			a.Flags |= Bundled
+			h.cut = filled
 		}
 		if h.info.Rcv_ooopack != h.loss {
 			h.loss = h.info.Rcv_ooopack
@@ -311,6 +318,9 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 			h.suspect = Now()
 		}
 		return a
+	}
+	if wasCut && at > c.read.At {
+		a.Flags |= Ambiguous
 	}
 	a.At = at
 	return a

@@ -13,7 +13,9 @@
 // privilege. The kernel merges segments that wait to be read and keeps the
 // stamp of the last one, so that TCP_INFO is asked after each read: one new
 // segment means that the stamp is exact; several mean the flag Bundled, and
-// that the true time lies after the previous stamp and not after this one.
+// that the true time lies after the previous stamp and not after this one. The
+// end of the stream counts as a segment: its stamp replaces that of the last
+// bytes where these still wait.
 // Where segments came out of order, an earlier one may have been lost, and the
 // kernel's stamp of the later ones is older than the moment at which they
 // became deliverable: such bytes carry the time of the read and the flag
