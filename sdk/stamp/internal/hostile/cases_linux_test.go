@@ -270,11 +270,12 @@ var hostileCases = map[string]hostileCase{
 			paced(s, tick, e[1])
 			s.ForgeSYNACK()
 			paced(s, tick, e[2])
+			time.Sleep(tick) // the kernel counts segments that it refuses too
 			s.SendBeside(e[3], -1<<30)
 			s.SendBeside(e[3], 1<<30)
 			paced(s, 10*tick, e[3], e[4])
 		},
-		socket: ".....", packet: ".....", ways: []way{plain, plain6},
+		socket: "...?.", packet: ".....", ways: []way{plain, plain6},
 	},
 	"a reset right after the end": {
 		script: func(s *Stream) {
@@ -288,13 +289,25 @@ var hostileCases = map[string]hostileCase{
 		ends: true, late: map[int]time.Duration{0: 100 * time.Millisecond},
 		socket: "bb", packet: "..", ways: []way{plain, plain6},
 	},
+	"a connection that ends while its reader is stopped": {
+		// The kernel merges the segment that ends the stream with the one before
+		// it, and keeps its stamp.
+		script: func(s *Stream) {
+			s.Send(s.Put(Head))
+			time.Sleep(20 * time.Millisecond)
+			s.Send(s.Ends(Chunk("data: last\n\n") + End))
+			time.Sleep(8 * tick)
+			s.End()
+		},
+		ends: true, late: map[int]time.Duration{0: 100 * time.Millisecond},
+		socket: "b", packet: ".", ways: all,
+	},
 	"the alert that ends TLS is cut": {
 		// In TLS 1.2 an alert is visible as such, and crypto/tls waits for the
 		// whole of it before it hands out the text in front.
 		script: func(s *Stream) {
 			s.Send(s.Put(Head))
-			e := s.Put(Chunk("data: last\n\n") + End)
-			s.mark(e.To - 1)
+			e := s.Ends(Chunk("data: last\n\n") + End)
 			alert := s.CloseNotify()
 			time.Sleep(tick)
 			s.Send(Piece{e.From, alert.From + 3})
@@ -335,14 +348,15 @@ func TestHostile(t *testing.T) {
 	network := Open(t)
 	for name, tc := range hostileCases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ways := tc.ways
 			if ways == nil {
 				ways = []way{plain}
 			}
 			for _, w := range ways {
 				t.Run(w.name, func(t *testing.T) {
+					t.Parallel()
 					eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
-						t.Parallel()
 						one(t, network, w, clock, tc)
 					})
 				})
@@ -371,6 +385,9 @@ func one(t *testing.T, network *Network, w way, clock backend.ClockChoice, tc ho
 		is = known(s)
 	})})
 	got := fetch(t, client(t, clock), asking{way: w, v4: v4, v6: v6, body: []byte(`{"stream":true}`), late: tc.late})
+	if got == nil {
+		return
+	}
 	done.Wait()
 	if got.x.Clock == stamp.ClockPacket {
 		judge(t, is, got, tc.packet)

@@ -44,7 +44,13 @@ type Conn struct {
 	silent  bool  // acknowledges only when told to
 	deaf    int   // data segments still to be lost on their way here
 	ackedIn int64 // the peer has acknowledged all bytes before
-	lastAck stamp.Nanos
+	grants  []grant
+}
+
+// grant says from when on the client was allowed to send the bytes before one.
+type grant struct {
+	before int64
+	from   stamp.Nanos
 }
 
 func newConn(n *Network, l *listener, f flow, syn segment) *Conn {
@@ -60,8 +66,6 @@ func newConn(n *Network, l *listener, f flow, syn segment) *Conn {
 // answerSYN opens the connection. The SYN-ACK agrees to no time stamps and to
 // no selective acknowledgements, so that the client's headers have no options.
 func (c *Conn) answerSYN() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	s := c.segment(Piece{}, flagSYN|flagACK)
 	s.seq = c.iss
 	s.window = uint16(min(c.window, 0xffff)) // never scaled in a SYN
@@ -69,7 +73,7 @@ func (c *Conn) answerSYN() {
 	if c.scaled {
 		s.options = append(s.options, optionNop, optionScale, 3, ownScale)
 	}
-	c.emit(s.packet())
+	c.grant(int64(s.window), c.emit(s.packet()))
 }
 
 // segment makes a segment of bytes of the stream; c.mu is held, here and in
@@ -115,7 +119,8 @@ func (c *Conn) take(s segment, at stamp.Nanos) {
 		return
 	}
 	if s.flags&flagSYN != 0 {
-		return // sent again: our answer is on its way
+		c.answerSYN() // again
+		return
 	}
 	if s.flags&flagACK != 0 {
 		c.acked += int64(max(int32(s.ack-(c.iss+1+uint32(c.acked))), 0))
@@ -128,7 +133,7 @@ func (c *Conn) take(s segment, at stamp.Nanos) {
 	size := int64(len(s.payload))
 	from := int64(len(c.in)) + int64(int32(s.seq-(c.irs+1+uint32(len(c.in)))))
 	if size > 0 {
-		c.seen = append(c.seen, sent{Piece{from, from + size}, Interval{From: c.lastAck, To: at}})
+		c.seen = append(c.seen, sent{Piece{from, from + size}, Interval{To: at}})
 		if c.deaf > 0 {
 			c.deaf--
 			return
@@ -156,7 +161,17 @@ func (c *Conn) ack(before int64) {
 	if c.finSent {
 		s.seq++
 	}
-	c.lastAck = c.emit(s.packet()).From
+	window := int64(s.window)
+	if c.scaled {
+		window <<= ownScale
+	}
+	c.grant(before+window, c.emit(s.packet()))
+}
+
+func (c *Conn) grant(before int64, at Interval) {
+	if len(c.grants) == 0 || before > c.grants[len(c.grants)-1].before {
+		c.grants = append(c.grants, grant{before, at.From})
+	}
 }
 
 // Write implements net.Conn: the bytes are put at the end of the stream, and

@@ -138,7 +138,9 @@ func (n *Network) take(s segment, at stamp.Nanos) {
 			if l.how.Before != nil {
 				l.how.Before(c)
 			}
+			c.mu.Lock()
 			c.answerSYN()
+			c.mu.Unlock()
 			l.how.Serve(c)
 			c.End()
 		})

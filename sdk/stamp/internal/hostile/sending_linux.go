@@ -212,15 +212,23 @@ func (c *Conn) Deliverable(number int64) (Interval, bool) {
 	return c.ledger.deliverable(number)
 }
 
-// Left tells when a byte of the client's stream was first seen to leave: after
-// the peer's last word before, and before the segment was read from the device.
+// Left tells when a byte of the client's stream left for the first time: after
+// the peer's window allowed it, and before its segment was read from the device.
 func (c *Conn) Left(number int64) (Interval, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.seen {
-		if s.piece.From <= number && number < s.piece.To {
-			return s.at, true
+		if s.piece.From > number || number >= s.piece.To {
+			continue
 		}
+		left := Interval{To: s.at.To}
+		for _, g := range c.grants {
+			if g.before > number {
+				left.From = g.from
+				break
+			}
+		}
+		return left, true
 	}
 	return Interval{}, false
 }

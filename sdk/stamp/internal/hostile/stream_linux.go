@@ -22,7 +22,8 @@ type Stream struct {
 	in     *bufio.Reader
 	events []int64 // number of the byte that completes each event
 	begun  int     // of these, those of earlier answers
-	last   int64   // number of the byte that completes the answer in hand
+	head   int64   // number of the byte that completes the head in hand
+	last   int64   // and of that which completes its answer
 }
 
 // Scripted makes a Listen.Serve of a script.
@@ -77,6 +78,12 @@ func (s *Stream) Put(text string) Piece {
 	if _, err := io.WriteString(s.over, text); err != nil {
 		return Piece{from, from}
 	}
+	if head := strings.Index(text, Head); head >= 0 {
+		s.head = s.Size() - 1
+		if !s.Secure() {
+			s.head = from + int64(head+len(Head)) - 1
+		}
+	}
 	if strings.HasSuffix(text, End) {
 		s.last = s.Size() - 1
 	}
@@ -114,9 +121,6 @@ func (s *Stream) mark(number int64) {
 	}
 	s.events = append(s.events, number)
 }
-
-// Last is the byte that completes the answer in hand.
-func (s *Stream) Last() int64 { return s.last }
 
 // Completed are the bytes that complete the events of the answer in hand.
 func (s *Stream) Completed() []int64 { return s.events[s.begun:] }

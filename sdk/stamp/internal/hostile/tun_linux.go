@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -70,11 +73,13 @@ func setUp(tun int) error {
 		return nil
 	}
 	return errors.Join(
-		set("lo", unix.SIOCSIFFLAGS, uint16(unix.IFF_UP|unix.IFF_RUNNING)),
+		set("lo", unix.SIOCSIFFLAGS, uint16(unix.IFF_UP)),
 		set(deviceName, unix.SIOCSIFMTU, uint32(mtuBytes)),
 		set(deviceName, unix.SIOCSIFADDR, near4),
 		set(deviceName, unix.SIOCSIFNETMASK, netip.MustParseAddr("255.255.255.0")),
-		set(deviceName, unix.SIOCSIFFLAGS, uint16(unix.IFF_UP|unix.IFF_RUNNING)),
+		// Without NOARP the kernel would look for others with its IPv6 address,
+		// and not use it until it had found none.
+		set(deviceName, unix.SIOCSIFFLAGS, uint16(unix.IFF_UP|unix.IFF_NOARP|unix.IFF_POINTOPOINT)),
 		addIPv6(v4, near6),
 	)
 }
@@ -102,5 +107,28 @@ func addIPv6(v4 int, address netip.Addr) error {
 	if errno != 0 {
 		return os.NewSyscallError("ioctl SIOCSIFADDR for IPv6", errno)
 	}
-	return nil
+	for range 2000 {
+		if ready, err := usable(address); ready || err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("the address %v did not become usable", address)
+}
+
+// usable tells whether the kernel sends from an IPv6 address. It takes a moment
+// to do so, and ::1 would be the source until then.
+func usable(address netip.Addr) (bool, error) {
+	table, err := os.ReadFile("/proc/net/if_inet6") // address, index, prefix, scope, flags, name
+	if err != nil {
+		return false, err
+	}
+	wanted := fmt.Sprintf("%x", address.As16())
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) == 6 && f[0] == wanted {
+			flags, err := strconv.ParseUint(f[4], 16, 32)
+			return flags&unix.IFA_F_TENTATIVE == 0, err
+		}
+	}
+	return false, nil
 }
