@@ -32,7 +32,7 @@ func openTUN() (*os.File, error) {
 		return nil, &os.PathError{Op: "open", Path: "/dev/net/tun", Err: err}
 	}
 	if err := setUp(fd); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "/dev/net/tun"), nil // non-blocking: on Go's poller
@@ -51,7 +51,7 @@ func setUp(tun int) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	defer unix.Close(v4)
+	defer func() { _ = unix.Close(v4) }()
 	set := func(name string, request uint, value any) error {
 		r, err := unix.NewIfreq(name)
 		if err != nil {
@@ -97,7 +97,7 @@ func addIPv6(v4 int, address netip.Addr) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	defer unix.Close(v6)
+	defer func() { _ = unix.Close(v6) }()
 	request := struct { // struct in6_ifreq of linux/ipv6.h
 		address [16]byte
 		prefix  uint32
