@@ -101,7 +101,8 @@ type source interface {
 func Open(s Settings) (signer *Signer, region string, problems []Problem) {
 	region = s.Region
 	var from source
-	secrets := []string{s.SecurityToken.Reveal()}
+	delegation := strings.TrimSpace(s.SecurityToken.Reveal()) // one read from a file ends in a line break
+	secrets := []string{delegation}
 	switch s.Mode {
 	case UserPrincipal, SecurityToken:
 		profile, problem := ReadProfile(s.ConfigFile, cmp.Or(s.Profile, defaultProfile))
@@ -116,12 +117,12 @@ func Open(s Settings) (signer *Signer, region string, problems []Problem) {
 			from, problems = openSession(profile)
 		}
 	case InstancePrincipal, InstanceOBOUser:
-		if s.Mode == InstanceOBOUser && s.SecurityToken.IsZero() {
+		if s.Mode == InstanceOBOUser && delegation == "" {
 			problems = append(problems, Problem{
 				Option: OptionSecurityToken, Message: "is missing", Hint: "--auth instance_obo_user wants the delegation token of the user that the instance acts for",
 			})
 		}
-		if s.Mode == InstanceOBOUser && strings.ContainsFunc(strings.TrimSpace(s.SecurityToken.Reveal()), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		if s.Mode == InstanceOBOUser && strings.ContainsFunc(delegation, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			problems = append(problems, Problem{
 				Option: OptionSecurityToken, Message: "holds characters that a header cannot carry", Hint: "check for a line break in it",
 			})
@@ -141,7 +142,7 @@ func Open(s Settings) (signer *Signer, region string, problems []Problem) {
 	}
 	signer = newSigner(from, secrets)
 	if s.Mode == InstanceOBOUser {
-		signer.delegation = strings.TrimSpace(s.SecurityToken.Reveal())
+		signer.delegation = delegation
 	}
 	return signer, region, nil
 }

@@ -46,10 +46,10 @@ const (
 	callMax = 10 * time.Second
 )
 
-// instance is the source of instance principals: the SDK trades the
+// instanceSource is the source of instance principals: the SDK trades the
 // certificates that the metadata service has for a token of the auth service.
 // It does so in a goroutine of its own, one at a time.
-type instance struct {
+type instanceSource struct {
 	client   *http.Client
 	metadata string
 
@@ -66,8 +66,8 @@ type instance struct {
 	provider common.ConfigurationProvider // the renewing goroutine's own
 }
 
-func openInstance(s Settings) *instance {
-	i := &instance{metadata: defaultMetadata}
+func openInstance(s Settings) *instanceSource {
+	i := &instanceSource{metadata: defaultMetadata}
 	if base := os.Getenv(EnvMetadata); base != "" {
 		i.metadata = strings.TrimRight(base, "/")
 	}
@@ -132,7 +132,7 @@ func transportOf(s Settings) *http.Transport {
 	return t
 }
 
-func (i *instance) get(ctx context.Context) (*identity, time.Duration, *fault.Error) {
+func (i *instanceSource) get(ctx context.Context) (*identity, time.Duration, *fault.Error) {
 	now := time.Now()
 	id := i.current.Load()
 	if id != nil && now.Add(renewBefore).Before(id.expires) {
@@ -156,7 +156,7 @@ func (i *instance) get(ctx context.Context) (*identity, time.Duration, *fault.Er
 	return nil, time.Since(now), &failure
 }
 
-func (i *instance) check(ctx context.Context) *fault.Error {
+func (i *instanceSource) check(ctx context.Context) *fault.Error {
 	_, _, failure := i.get(ctx)
 	return failure
 }
@@ -166,7 +166,7 @@ var closedChannel = func() chan struct{} { c := make(chan struct{}); close(c); r
 
 // renew starts a renewal, unless one runs or was just done, and returns what is
 // closed at its end.
-func (i *instance) renew(now time.Time, needed bool) <-chan struct{} {
+func (i *instanceSource) renew(now time.Time, needed bool) <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
@@ -197,7 +197,7 @@ func (i *instance) renew(now time.Time, needed bool) <-chan struct{} {
 }
 
 // fetch gets a token and its key from the SDK.
-func (i *instance) fetch() (id *identity, failure *fault.Error) {
+func (i *instanceSource) fetch() (id *identity, failure *fault.Error) {
 	defer func() {
 		if r := recover(); r != nil { // the SDK asserts what tokens and certificates hold
 			i.provider = nil
@@ -239,7 +239,7 @@ func (i *instance) fetch() (id *identity, failure *fault.Error) {
 
 // reachable asks the metadata service once, because the SDK would ask for two
 // minutes before it says that nobody is there.
-func (i *instance) reachable() *fault.Error {
+func (i *instanceSource) reachable() *fault.Error {
 	ctx, cancel := context.WithTimeout(i.stop, callMax)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.metadata+"/instance/region", nil)
@@ -279,7 +279,7 @@ func oneLine(err error) string {
 	return line
 }
 
-func (i *instance) close() {
+func (i *instanceSource) close() {
 	i.cancel()
 	i.wait.Wait()
 }
