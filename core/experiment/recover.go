@@ -83,7 +83,7 @@ func (r *recovery) run() metrics.Run {
 
 func (r *recovery) close() {
 	if r.spool != nil {
-		r.spool.Close() // temporary: what was written to it does not matter any more
+		_ = r.spool.Close() // temporary: what was written to it does not matter any more
 	}
 	r.begin, r.table, r.spool = nil, nil, nil
 }
