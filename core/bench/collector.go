@@ -25,6 +25,7 @@ type collector struct {
 	tokenizer  counter
 	saveTexts  bool
 	objectives []metrics.Objective
+	finished   func(*metrics.Request) // is told of each; set before the first
 
 	in   chan *metrics.Record
 	done sync.WaitGroup
@@ -97,6 +98,9 @@ func (c *collector) take(rec *metrics.Record) {
 		finished.OutputTokens = int64(r.OutputTokens)
 	}
 	c.display.Observe(finished)
+	if c.finished != nil {
+		c.finished(r)
+	}
 }
 
 // duration is a metric in seconds as a time; 0 where it does not exist.

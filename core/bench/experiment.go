@@ -10,6 +10,7 @@ import (
 	"math"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -145,30 +146,94 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 		return Result{}, err
 	}
 
-	for _, s := range plan.Scenarios {
-		for _, l := range plan.Levels {
+	err = x.matrix(ctx, parts.AfterScenario, &result)
+	result.Interrupted = x.stopped(ctx)
+	return result, err
+}
+
+// matrix runs every scenario at every level, until something ends it.
+func (x *experimenter) matrix(ctx context.Context, afterScenario func(string), result *Result) error {
+	for _, s := range x.plan.Scenarios {
+		for i, l := range x.plan.Levels {
+			if result.Runs > 0 {
+				x.pause(ctx)
+			}
 			if x.stopped(ctx) {
-				result.Interrupted = true
-				return result, nil
+				return nil
 			}
 			figures, err := x.run(ctx, s, l)
-			result.Runs++
-			result.Completed += figures.NumCompletedRequests
-			result.Failed += figures.NumErrorRequests
-			for _, w := range figures.Untrusted {
-				result.Untrusted = append(result.Untrusted, fmt.Sprintf("%s, %s: %s", s.Written, l, w))
-			}
+			result.add(fmt.Sprintf("%s, %s", s.Written, l), figures)
 			if err != nil {
-				result.Interrupted = x.stopped(ctx)
-				return result, err
+				return err
+			}
+			ends := ""
+			if x.ruled(figures) {
+				ends = x.plan.Settings.StopOnEnds
+			}
+			if ends == endExperiment {
+				x.display.Note("the experiment ends here: --stop-on-ends experiment")
+				return nil
+			}
+			if ends == endScenario {
+				if i+1 < len(x.plan.Levels) {
+					x.display.Note(fmt.Sprintf("the further levels of %s are left out: --stop-on-ends scenario", s.Written))
+				}
+				break
 			}
 		}
-		if parts.AfterScenario != nil {
-			parts.AfterScenario(s.Written)
+		if afterScenario != nil {
+			afterScenario(s.Written)
 		}
 	}
-	result.Interrupted = x.stopped(ctx)
-	return result, nil
+	return nil
+}
+
+// add counts a run.
+func (r *Result) add(run string, figures metrics.Aggregate) {
+	r.Runs++
+	r.Completed += figures.NumCompletedRequests
+	r.Failed += figures.NumErrorRequests
+	for _, w := range figures.Untrusted {
+		r.Untrusted = append(r.Untrusted, run+": "+w)
+	}
+}
+
+// What --stop-on-ends may say, besides "run".
+const (
+	endScenario   = "scenario"
+	endExperiment = "experiment"
+)
+
+// ruled tells whether a rule of --stop-on ended a run.
+func (x *experimenter) ruled(figures metrics.Aggregate) bool {
+	for _, rule := range x.plan.StopRules {
+		if figures.StopReason == string(stopRule(rule)) {
+			return true
+		}
+	}
+	return false
+}
+
+// pauseNoted is from when on a pause is announced.
+const pauseNoted = 3 * time.Second
+
+// pause lets the server rest between two runs. The user's wish for an end ends
+// it.
+func (x *experimenter) pause(ctx context.Context) {
+	pause := x.plan.Settings.PauseBetweenRuns
+	if pause <= 0 || x.stopped(ctx) {
+		return
+	}
+	if pause >= pauseNoted {
+		x.display.Note(fmt.Sprintf("pausing for %s", pause))
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.interrupt:
+	case <-ctx.Done():
+	}
 }
 
 func (x *experimenter) stopped(ctx context.Context) bool {
@@ -220,10 +285,7 @@ func abandoned(seq uint64) *backend.Outcome {
 // runOf says what of a run is known before it: what the statistics leave out and
 // what goodput asks for.
 func (x *experimenter) runOf() metrics.Run {
-	s := x.plan.Settings
-	return metrics.Run{
-		Task: x.plan.Task, Warmup: metrics.Cut{Ratio: s.WarmupRatio}, Cooldown: metrics.Cut{Ratio: s.CooldownRatio}, Objectives: x.plan.Objectives,
-	}
+	return metrics.Run{Task: x.plan.Task, Warmup: x.plan.Warmup, Cooldown: x.plan.Cooldown, Objectives: x.plan.Objectives}
 }
 
 // save computes a run's figures and writes its file.
@@ -243,7 +305,8 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	if r.level.Rate > 0 {
 		a.NumConcurrency, a.RequestRate, a.Distribution = r.level.Number(x.plan.Iteration), r.level.Rate, s.Distribution
 	}
-	a.Engine, a.StopReason = x.plan.engineName(r.level), string(result.StopReason)
+	a.Engine, a.StopReason = string(x.plan.loop()), string(result.StopReason)
+	a.Window.RampEnd, a.Window.CapWaited, a.Window.CapUnsent = result.RampEnd, result.Waited, result.Unsent
 	a.Window.MissedSends, a.Window.AskedRate, a.Window.AchievedRate = result.Missed, result.Asked, result.Achieved
 	a.WorkloadSHA256, _ = r.ahead.Workload()
 	a.Client = clientOf(r.collect.usage)

@@ -53,11 +53,19 @@ func (v *verdict) limited(format string, args ...any) {
 	v.client = append(v.client, v.warnings[len(v.warnings)-1])
 }
 
+// window warns where warm-up and cool-down left nothing to measure.
+func (v *verdict) window(a *metrics.Aggregate) {
+	w := a.Window
+	if total := a.NumRequests + a.NumCancelledRequests + a.NumAbortedRequests; total > 0 && w.WarmedUp+w.CooledDown >= total {
+		v.distrust("nothing was measured: all %d requests are warm-up or cool-down", total)
+	}
+}
+
 // judge puts the run's warnings into its figures.
 func (x *experimenter) judge(r *oneRun, result load.Result, a *metrics.Aggregate) {
 	v := &verdict{}
 	v.lateness(a)
-	v.rate(result, a)
+	v.rate(result, a, x.plan.burstiness())
 	v.cpu(r.collect.usage)
 	if stats := r.ahead.Stats(); stats.Waited > 0 && stats.WaitedFor > waitedMin {
 		v.limited("%d requests had to be waited for while they were made, %s in all", stats.Waited, stats.WaitedFor.Round(time.Millisecond))
@@ -68,6 +76,10 @@ func (x *experimenter) judge(r *oneRun, result load.Result, a *metrics.Aggregate
 	if a.NumRequests > 0 && a.ErrorRate >= errorRateMax {
 		v.distrust("%.0f %% of the requests failed; the latencies are those of the others", 100*float64(a.ErrorRate))
 	}
+	if rule := r.ruled.Load(); rule != nil && result.StopReason == stopRule(rule.Rule) {
+		v.note("the run was ended by --stop-on %q: %s", rule.Rule, rule.Seen)
+	}
+	v.window(a)
 	if result.StopReason == stopFailures {
 		v.distrust("the run was stopped: %d requests in a row failed", r.failures.Load())
 	}
@@ -101,15 +113,22 @@ func milliseconds(v metrics.Value) string { return fmt.Sprintf("%.3g ms", 1000*f
 
 // rate holds what was sent against what was asked for. The number of random
 // arrivals in a time varies of itself: by its square root for a Poisson process,
-// less for the others; three times that is chance.
-func (v *verdict) rate(result load.Result, a *metrics.Aggregate) {
+// less for the uniform ones, and by 1/√k of it for a gamma distribution of shape
+// k; three times that is chance.
+func (v *verdict) rate(result load.Result, a *metrics.Aggregate, burstiness float64) {
 	if result.Missed > 0 {
 		v.limited("%d arrivals of the open loop were never sent", result.Missed)
+	}
+	if result.Waited+result.Unsent > 0 {
+		// The cap, not the client, held the load up.
+		v.note("%d arrivals found --max-concurrency requests in flight and waited, %s on average and %s at most; %d more still stood in line at the end. While any waited the loop was a closed one",
+			result.Waited, result.WaitMean.Round(time.Microsecond), result.WaitMax.Round(time.Microsecond), result.Unsent)
+		return
 	}
 	if result.Asked <= 0 || result.Sent == 0 || result.StopReason != load.StopTime && result.StopReason != load.StopRequests {
 		return
 	}
-	chance := 3 / math.Sqrt(float64(result.Sent))
+	chance := 3 / math.Sqrt(float64(result.Sent)*min(burstiness, 1))
 	if a.Distribution == string(load.Constant) {
 		chance = 1 / float64(result.Sent) // the last one
 	}

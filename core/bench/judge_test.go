@@ -64,7 +64,7 @@ func TestWhereTheClientIsTheBottleneck(t *testing.T) {
 			c.change(a, &result, &usage)
 			v := &verdict{}
 			v.lateness(a)
-			v.rate(result, a)
+			v.rate(result, a, 1)
 			v.cpu(usage)
 			got := strings.Join(v.client, "; ")
 			if c.says == "" && got != "" || !strings.Contains(got, c.says) {

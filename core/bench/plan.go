@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/genai-bench/genai-bench/core/load"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
+	"github.com/genai-bench/genai-bench/core/stoprule"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/option"
 )
@@ -26,6 +26,9 @@ type Plan struct {
 	Scenarios  []Scenario
 	Iteration  scenario.Iteration
 	Levels     []Level
+	Warmup     metrics.Cut // what the statistics leave out at the begin of a run
+	Cooldown   metrics.Cut // and at its end
+	StopRules  []stoprule.Rule
 	Params     json.RawMessage     // what is left for the plugin to merge
 	Before     []backend.Message   // lifted out of the parameters
 	Objectives []metrics.Objective // of goodput
@@ -70,29 +73,6 @@ func (l Level) String() string {
 	return fmt.Sprintf("concurrency %d", l.Concurrency)
 }
 
-// engine makes the load of a level.
-func (p *Plan) engine(l Level) load.Engine {
-	s := p.Settings
-	switch {
-	case l.Rate > 0:
-		return load.Open{Rate: l.Rate, Distribution: load.Distribution(s.Distribution), Seed: s.Seed}
-	case s.ExecutionEngine == "async":
-		return load.Closed{Concurrency: l.Concurrency}
-	}
-	return load.Users{Count: l.Concurrency, SpawnRate: float64(s.SpawnRate)}
-}
-
-// engineName is the engine in results.
-func (p *Plan) engineName(l Level) string {
-	switch {
-	case l.Rate > 0:
-		return "open"
-	case p.Settings.ExecutionEngine == "async":
-		return "closed"
-	}
-	return "users"
-}
-
 // Said is what a plan must know of how settings were given.
 type Said struct {
 	Given func(flag string) bool // typed, or set by environment or file
@@ -106,6 +86,7 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	c.target()
 	c.scenarios()
 	c.levels()
+	c.load()
 	c.limits()
 	c.prefix()
 	c.chatTemplate()
@@ -192,74 +173,6 @@ func (c *checker) scenarios() {
 			continue
 		}
 		p.Scenarios = append(p.Scenarios, Scenario{parsed, text})
-	}
-}
-
-// levels makes the rows of the matrix.
-func (c *checker) levels() {
-	p, s := c.plan, c.plan.Settings
-	p.Iteration = scenario.IterationOf(p.Task)
-	if c.said.Given("iteration-type") && s.IterationType != string(p.Iteration) {
-		c.warn("--iteration-type %s does not fit task %s; levels are %s", s.IterationType, p.Task, p.Iteration)
-	}
-	if len(s.QPSLevels) > 0 {
-		if s.ExecutionEngine != "async" {
-			c.wrong("qps-level", "add --execution-engine async", "is of the async engine")
-			return
-		}
-		if c.said.Given("num-concurrency") {
-			c.warn("--num-concurrency is ignored: with --qps-level the rate decides how many requests are in flight")
-		}
-		for _, q := range s.QPSLevels {
-			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: 1, Rate: q})
-		}
-		return
-	}
-	if s.ExecutionEngine == "async" && c.said.Given("distribution") {
-		c.warn("--distribution is of the open loop; without --qps-level it means nothing")
-	}
-	if s.ExecutionEngine == "async" && c.said.Given("spawn-rate") {
-		c.warn("--spawn-rate is of the locust engine; the async engine starts all at once")
-	}
-	if p.Iteration == scenario.BatchSize {
-		for _, b := range unique(s.BatchSize) {
-			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: b})
-		}
-		if c.said.Given("num-concurrency") && !slices.Equal(s.NumConcurrency, []int{1}) {
-			c.warn("--num-concurrency is ignored: task %s varies --batch-size with one request in flight", p.Task)
-		}
-		return
-	}
-	if c.said.Given("batch-size") {
-		c.warn("--batch-size is ignored by task %s", p.Task)
-	}
-	for _, n := range unique(s.NumConcurrency) {
-		p.Levels = append(p.Levels, Level{Concurrency: n, BatchSize: 1})
-	}
-}
-
-// unique drops repetitions and keeps the order: a second run of a level would
-// overwrite the first one's file.
-func unique(numbers []int) []int {
-	var out []int
-	for _, n := range numbers {
-		if !slices.Contains(out, n) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-func (c *checker) limits() {
-	s := c.plan.Settings
-	if s.MaxTimePerRun == 0 && s.MaxRequestsPerRun == 0 {
-		c.wrong("max-time-per-run", "as 90s, or --max-requests-per-run 300", "a run needs an end: give one of --max-time-per-run and --max-requests-per-run")
-	}
-	if s.WarmupRatio+s.CooldownRatio >= 1 {
-		c.wrong("warmup-ratio", "", "%g and --cooldown-ratio %g together leave nothing to measure", s.WarmupRatio, s.CooldownRatio)
-	}
-	if c.said.Given("master-port") {
-		c.warn("--master-port is accepted and means nothing: workers are reached without a port")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/genai-bench/genai-bench/core/load"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/prompt"
+	"github.com/genai-bench/genai-bench/core/stoprule"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
@@ -34,11 +35,15 @@ type oneRun struct {
 	ahead    *prompt.Ahead
 	collect  *collector
 	fix      bool
+	capped   bool // an open loop with --max-concurrency
+	aborts   load.Aborts
+	watch    *stoprule.Watch
 
 	mu   sync.Mutex
 	open map[uint64]*metrics.Record // by sequence number
 
 	failures  atomic.Int64 // since the last success
+	ruled     atomic.Pointer[stoprule.Verdict]
 	cancel    sync.Once
 	stopAfter func() bool // undoes the wish to cancel
 	prepared  error       // of the request that could not be made
@@ -63,10 +68,13 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 	request.Timeout = s.RequestTimeout
 	request.FixOutputLength = r.fix && item.Size.OutputTokens > 0
 	request.Want = backend.Want{Events: true, Text: r.x.tokenizer != nil || s.SaveTexts}
+	if r.aborts.Chooses(ticket.N) {
+		request.Abort = r.x.plan.abort()
+	}
 
 	record := &metrics.Record{
 		Index: ticket.N, RequestID: request.ID, User: ticket.User, Streamed: r.x.plan.Stream,
-		Intended: ticket.Intended, Dispatched: stamp.Now(),
+		Intended: ticket.Intended, Dispatched: stamp.Now(), CapWait: ticket.Waited, Capped: r.capped,
 		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
 	}
 	describe(record, request)
@@ -80,6 +88,7 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 		return err
 	}
 	r.x.display.Sent()
+	r.rule(r.watch.Sent(max(ticket.Intended, record.Dispatched), record.Dispatched))
 	if s.MaxRequestsPerRun > 0 && ticket.N+1 == uint64(s.MaxRequestsPerRun) {
 		r.x.display.Draining()
 	}
@@ -96,23 +105,50 @@ func (r *oneRun) outcome(worker int, o *backend.Outcome) {
 		return // of a run before; its record was closed when that run ended
 	}
 	record.Worker, record.Outcome, record.Ended = worker, o, stamp.Now()
-	if o.Status == backend.StatusError {
+	switch o.Status {
+	case backend.StatusError:
 		if n := r.failures.Add(1); n >= int64(max(failuresInARow, 10*r.level.Concurrency)) {
 			r.drive.Stop(stopFailures)
 		}
-	} else {
+	case backend.StatusOK:
 		r.failures.Store(0)
 	}
 	r.collect.in <- record
 	r.drive.Done(record.Index)
 }
 
+// finished lets the rules of --stop-on judge the end of a request.
+func (r *oneRun) finished(q *metrics.Request) {
+	if r.watch == nil {
+		return
+	}
+	r.rule(r.watch.Ended(stoprule.End{
+		At: stamp.Now(), OK: q.OK(), Error: !q.OK() && !q.Cancelled(),
+		TTFT: float64(q.TTFT), TPOT: float64(q.TPOT), E2E: float64(q.E2ELatency),
+	}))
+}
+
+// stopRule is the reason of a run that a rule of --stop-on ended.
+func stopRule(rule stoprule.Rule) load.StopReason {
+	return load.StopReason("stop-on " + rule.String())
+}
+
+// rule ends the run where a rule says so.
+func (r *oneRun) rule(v *stoprule.Verdict) {
+	if v != nil {
+		r.ruled.Store(v)
+		r.drive.Stop(stopRule(v.Rule))
+		r.x.display.Draining()
+	}
+}
+
 // run measures one scenario at one level. The error is for what ends the whole
 // experiment; interrupted tells that the user wants an end.
 func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures metrics.Aggregate, err error) {
+	name := fmt.Sprintf("%s at %s", s.Written, l)
 	source, err := prompt.NewSource(x.corpus, prompt.Config{
 		Task: x.plan.Task, Scenario: s.Scenario, Kind: x.plan.Support.Requests[0], Seed: x.plan.Settings.Seed,
-		Run:       fmt.Sprintf("%s at %s", s.Written, l),
+		Run:       name,
 		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before,
 		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio}, Template: x.template,
 	})
@@ -143,10 +179,12 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	r := &oneRun{
 		x: x, scenario: s, level: l, drive: drive, ahead: ahead, open: map[uint64]*metrics.Record{},
 		fix:     x.plan.Backend.Can(backend.CanFixOutputLength),
-		collect: collect,
+		collect: collect, capped: settings.MaxConcurrency > 0 && x.plan.loop() == openLoop,
+		aborts: x.plan.aborts(name), watch: stoprule.NewWatch(x.plan.StopRules),
 	}
+	collect.finished = r.finished
 	begin := experiment.RunBegin{
-		Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now(),
+		Scenario: s.Written, Level: l.Number(x.plan.Iteration), Rate: l.Rate, At: stamp.Now().Add(load.DefaultLead),
 		Warmup: x.runOf().Warmup, Cooldown: x.runOf().Cooldown, Objectives: x.plan.Objectives,
 	}
 	if err := x.journal.Write(experiment.Entry{Begin: &begin}); err != nil {

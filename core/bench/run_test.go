@@ -45,8 +45,14 @@ func (a *answering) Open(context.Context, backend.Config) (backend.Opened, error
 	return backend.Opened{Endpoint: "here"}, nil
 }
 
-func (a *answering) Do(ctx context.Context, _ *backend.Request, rec *backend.Recorder) {
+func (a *answering) Do(ctx context.Context, request *backend.Request, rec *backend.Recorder) {
 	n := a.asked.Add(1)
+	select {
+	case <-time.After(request.StartAt.Sub(stamp.Now())):
+	case <-ctx.Done():
+		rec.Fail(fault.New(fault.Cancelled, "gave up"))
+		return
+	}
 	x := stamp.Exchange{SendStart: stamp.Now(), Clock: stamp.ClockSocket}
 	if a.fail != nil {
 		if err := a.fail(n); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/genai-bench/genai-bench/core/load"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -49,14 +50,28 @@ type Benchmark struct {
 	BatchSize         []int
 	QPSLevels         []float64
 	Distribution      string
+	Burstiness        float64 // 0: not given
+	RateRamp          load.RateRamp
+	MaxConcurrency    int // of the open loop; 0: no cap
 	SpawnRate         int
+	ConcurrencyRamp   time.Duration
+	ThinkTime         load.Think
+	AbortRate         float64
+	AbortAfter        AbortPoint
 	NumWorkers        int
 	MasterPort        int
 	MaxTimePerRun     time.Duration
 	MaxRequestsPerRun int
 	WarmupRatio       float64
+	WarmupRequests    int
+	WarmupTime        time.Duration
 	CooldownRatio     float64
+	CooldownRequests  int
+	CooldownTime      time.Duration
 	DrainTimeout      time.Duration
+	PauseBetweenRuns  time.Duration
+	StopOn            []string
+	StopOnEnds        string
 
 	// Transport
 	RequestTimeout time.Duration
@@ -166,16 +181,33 @@ func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
 	add(groupLoad, &positiveInts{values: &b.BatchSize}, "batch-size", "documents a request, repeatable; embeddings and rerank only")
 	add(groupLoad, rates{&b.QPSLevels}, "qps-level", "requests per second, repeatable; makes the async engine an open loop. By Little's law, rate = concurrency / latency")
 	b.Distribution = "exponential"
-	add(groupLoad, enumValue{&b.Distribution, []string{"exponential", "uniform", "constant"}}, "distribution", "time between two requests of the open loop")
+	add(groupLoad, enumValue{&b.Distribution, []string{"exponential", "uniform", "constant", "gamma"}}, "distribution", "time between two requests of the open loop")
+	add(groupLoad, burstiness{&b.Burstiness}, "burstiness", "shape of --distribution gamma, as vLLM's: 1 is exponential, less has more bursts, inf is constant; implies gamma")
+	add(groupLoad, rateRamp{&b.RateRamp}, "rate-ramp", "the open loop's rate grows from 0 over 30s, from 2 requests/s with 2:30s, by equal factors with exponential:2:30s; the ramp is warm-up unless that is set")
+	add(groupLoad, count{&b.MaxConcurrency, 1}, "max-concurrency", "most requests in flight of the open loop; arrivals above wait in order and are counted. Default is no cap")
 	add(groupLoad, count{&b.SpawnRate, 1}, "spawn-rate", "users started a second; default is all at once")
+	add(groupLoad, &optionalDuration{d: &b.ConcurrencyRamp}, "concurrency-ramp", "users come one by one over this time; the ramp is warm-up unless that is set")
+	add(groupLoad, thinkTime{&b.ThinkTime}, "think-time", "pause of a user between an answer and the next request: 2s, exponential:2s, uniform:1s,3s")
+	add(groupLoad, ratio{&b.AbortRate, true}, "abort-rate", "share of requests that the client gives up on purpose; they count as aborted, neither as completed nor as errors")
+	add(groupLoad, abortPoint{&b.AbortAfter}, "abort-after", "when it gives them up: 500ms after the send, or events:20 (output events, mostly tokens)")
 	add(groupLoad, count{&b.NumWorkers, 0}, "num-workers", "plugin processes that share the load; 0 and 1 are one, enough for almost everyone")
 	add(groupLoad, count{&b.MasterPort, 0}, "master-port", "accepted for compatibility; workers are reached without a port")
 	add(groupLoad, limitValue{&b.MaxTimePerRun}, "max-time-per-run", "end of a run: minutes, or a duration as 90s")
 	add(groupLoad, count{&b.MaxRequestsPerRun, 1}, "max-requests-per-run", "end of a run: exactly so many requests are sent")
 	add(groupLoad, ratio{&b.WarmupRatio, false}, "warmup-ratio", "share of requests, first sent, left out of the statistics")
+	add(groupLoad, count{&b.WarmupRequests, 0}, "warmup-requests", "number of requests, first sent, left out of the statistics")
+	add(groupLoad, &optionalDuration{d: &b.WarmupTime}, "warmup-time", "requests sent in the first so long are left out of the statistics; default is the ramp")
 	add(groupLoad, ratio{&b.CooldownRatio, false}, "cooldown-ratio", "share of requests, last sent, left out of the statistics")
+	add(groupLoad, count{&b.CooldownRequests, 0}, "cooldown-requests", "number of requests, last sent, left out of the statistics")
+	add(groupLoad, &optionalDuration{d: &b.CooldownTime}, "cooldown-time", "requests sent in the last so long are left out of the statistics")
 	b.DrainTimeout = 60 * time.Second
 	add(groupLoad, durationValue{&b.DrainTimeout}, "drain-timeout", "how long a run waits at its end for answers under way; then they are cancelled and recorded as such")
+
+	b.PauseBetweenRuns = time.Second
+	add(groupLoad, durationValue{&b.PauseBetweenRuns}, "pause-between-runs", "rest of the server between the end of a run and the next; 0 is none")
+	list(groupLoad, &b.StopOn, "stop-on", "end a run early, repeatable: error-rate>0.5, errors, consecutive-errors, in-flight>500, ttft-p99>2s (also tpot, e2e; mean, max); judged from 20 requests on, or as \"error-rate>0.5 after 100\"")
+	b.StopOnEnds = "run"
+	add(groupLoad, enumValue{&b.StopOnEnds, []string{"run", "scenario", "experiment"}}, "stop-on-ends", "what --stop-on ends: the run, the scenario's further levels too, or the experiment")
 
 	b.RequestTimeout = 10 * time.Minute
 	add(groupTransport, durationValue{&b.RequestTimeout}, "request-timeout", "limit of one request, first byte sent to last byte received; 0 is none")

@@ -1,8 +1,8 @@
 package settings
 
 // Nearest returns the candidates closest to word, best first, at most three:
-// those within a third of the word's length in edits (at least two), and those
-// that word is a prefix of.
+// those within a third of the word's length in edits (at least two) and within
+// two of the closest, and those that word is a prefix of.
 func Nearest(word string, candidates []string) []string {
 	limit := max(2, len(word)/3)
 	type scored struct {
@@ -26,7 +26,7 @@ func Nearest(word string, candidates []string) []string {
 		}
 	}
 	var names []string
-	for i := 0; i < len(near) && i < 3; i++ {
+	for i := 0; i < len(near) && i < 3 && near[i].edits <= near[0].edits+2; i++ {
 		names = append(names, near[i].text)
 	}
 	return names

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/genai-bench/genai-bench/core/stoprule"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
 func TestRulesThatCannotBeRead(t *testing.T) {
@@ -41,7 +42,7 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 // ends makes so many ends of requests.
 func ends(w *stoprule.Watch, n int, end stoprule.End) (v *stoprule.Verdict) {
 	for range n {
-		w.Sent()
+		w.Sent(0, 0)
 		if verdict := w.Ended(end); verdict != nil {
 			v = verdict
 		}
@@ -121,7 +122,7 @@ func TestInFlightIsJudgedWhileSending(t *testing.T) {
 	w := stoprule.NewWatch([]stoprule.Rule{rule})
 	ends(w, 5, ok(1))
 	for i := range 31 {
-		v := w.Sent()
+		v := w.Sent(0, 0)
 		if (v != nil) != (i == 30) {
 			t.Fatalf("verdict %v with %d in flight", v, i+1)
 		}
@@ -129,14 +130,31 @@ func TestInFlightIsJudgedWhileSending(t *testing.T) {
 			t.Errorf("seen: %s", v.Seen)
 		}
 	}
-	if v := w.Sent(); v != nil {
+	if v := w.Sent(0, 0); v != nil {
 		t.Errorf("a second verdict: %v", v)
+	}
+}
+
+// What was handed over ahead of its time is not in flight before.
+func TestInFlightCountsWhatIsDue(t *testing.T) {
+	rule, err := stoprule.Parse("in-flight>=3 after 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := stoprule.NewWatch([]stoprule.Rule{rule})
+	for _, c := range []struct {
+		at, now stamp.Nanos
+		holds   bool
+	}{{100, 0, false}, {110, 5, false}, {105, 6, false}, {120, 7, false}, {300, 104, false}, {310, 109, false}, {320, 110, true}} {
+		if v := w.Sent(c.at, c.now); (v != nil) != c.holds {
+			t.Errorf("at %d: %v", c.now, v)
+		}
 	}
 }
 
 func TestARunWithoutRules(t *testing.T) {
 	w := stoprule.NewWatch(nil)
-	if w.Sent() != nil || w.Ended(failed) != nil {
+	if w.Sent(0, 0) != nil || w.Ended(failed) != nil {
 		t.Error("no rule holds")
 	}
 }
@@ -198,7 +216,7 @@ func BenchmarkEnded(b *testing.B) {
 	w := stoprule.NewWatch(rules)
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Sent()
+		w.Sent(0, 0)
 		w.Ended(ok(5))
 	}
 }

@@ -3,7 +3,10 @@ package stoprule
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
+
+	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
 // Watch judges the rules of one run. Its methods are safe for concurrent use;
@@ -13,11 +16,34 @@ type Watch struct {
 	rules []Rule
 
 	mu                     sync.Mutex
+	ahead                  ahead
 	sent, ended, completed uint64
 	errors, consecutive    uint64
 	latencies              [latencies]seen
 	below, atMost          []uint64 // by rule of a percentile: latencies below its limit, and up to it
 	broken                 bool
+}
+
+// ahead are the times of requests that were handed over before them, in order.
+type ahead []stamp.Nanos
+
+// add puts a time into its place, which is mostly the last.
+func (a *ahead) add(at stamp.Nanos) {
+	list := append(*a, at)
+	for i := len(list) - 1; i > 0 && list[i] < list[i-1]; i-- {
+		list[i], list[i-1] = list[i-1], list[i]
+	}
+	*a = list
+}
+
+// until takes off what is due and counts it.
+func (a *ahead) until(now stamp.Nanos) uint64 {
+	n := 0
+	for n < len(*a) && (*a)[n] <= now {
+		n++
+	}
+	*a = slices.Delete(*a, 0, n)
+	return uint64(n)
 }
 
 // seen is what is kept of a latency.
@@ -42,21 +68,23 @@ type Verdict struct {
 
 // End is how a request ended.
 type End struct {
+	At    stamp.Nanos
 	OK    bool
 	Error bool // neither: this client ended it
 	// Latencies of a completed request in seconds; NaN where there is none.
 	TTFT, TPOT, E2E float64
 }
 
-// Sent counts a request that was sent. The verdict is nil where no rule holds;
+// Sent counts a request that is sent at a time, now or later. The verdict is nil where no rule holds;
 // one rule ends a run, so there is at most one in the life of a Watch.
-func (w *Watch) Sent() *Verdict {
+func (w *Watch) Sent(at, now stamp.Nanos) *Verdict {
 	if w == nil {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sent++
+	w.ahead.add(at)
+	w.sent += w.ahead.until(now)
 	return w.judge(true)
 }
 
@@ -67,6 +95,7 @@ func (w *Watch) Ended(end End) *Verdict {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.sent += w.ahead.until(end.At)
 	w.ended++
 	switch {
 	case end.OK:
@@ -136,7 +165,7 @@ func (w *Watch) holds(i int) (seen string, holds bool) {
 	case f.name == consecutiveErrors:
 		value = float64(w.consecutive)
 	case f.name == inFlight:
-		value = float64(w.sent - w.ended)
+		value = max(float64(w.sent)-float64(w.ended), 0) // one may have been cancelled before it was due
 	case s.count == 0:
 		return "", false
 	case f.quantile == mean:
