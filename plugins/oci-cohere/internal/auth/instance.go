@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/tls"
@@ -74,6 +75,24 @@ func openInstance(s Settings) *instanceSource {
 	i.stop, i.cancel = context.WithCancel(context.Background())
 	i.client = &http.Client{Timeout: callMax, Transport: stoppable{transportOf(s), i.stop}}
 	return i
+}
+
+// whole reads each answer to its end: the SDK does not close all of them.
+type whole struct{ *http.Client }
+
+// Do implements common.HTTPRequestDispatcher.
+func (w whole) Do(r *http.Request) (*http.Response, error) {
+	answer, err := w.Client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	const bytesMax = 1 << 20 // of certificates and tokens
+	text, err := io.ReadAll(io.LimitReader(answer.Body, bytesMax))
+	if err = errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(text))
+	return answer, nil
 }
 
 // stoppable ends its calls when the source is closed.
@@ -208,7 +227,7 @@ func (i *instanceSource) fetch() (id *identity, failure *fault.Error) {
 		if failure := i.reachable(); failure != nil {
 			return nil, failure
 		}
-		own := func(common.HTTPRequestDispatcher) (common.HTTPRequestDispatcher, error) { return i.client, nil }
+		own := func(common.HTTPRequestDispatcher) (common.HTTPRequestDispatcher, error) { return whole{i.client}, nil }
 		provider, err := ociauth.InstancePrincipalConfigurationProviderWithCustomClient(own)
 		if err != nil {
 			return nil, refused(oneLine(err))
