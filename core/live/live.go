@@ -57,12 +57,12 @@ type run struct {
 	maxRequests int
 	draining    bool
 
-	sent, ok, failed, cancelled int
-	outputTokens                int64
-	ttft, e2e, late             *hdrhistogram.Histogram
-	asked                       float64 // requests a second; 0: no rate is asked for
-	cpu                         float64 // share of the machine's CPUs in use, of late; 0: not known
-	printed                     time.Time
+	sent, ok, failed, cancelled, aborted int
+	outputTokens                         int64
+	ttft, e2e, late                      *hdrhistogram.Histogram
+	asked                                float64 // requests a second; 0: no rate is asked for
+	cpu                                  float64 // share of the machine's CPUs in use, of late; 0: not known
+	printed                              time.Time
 }
 
 // New starts a display for an experiment of so many runs. Close it.
@@ -150,6 +150,7 @@ func (d *Display) Draining() {
 // Finished is what a request's end means to the display.
 type Finished struct {
 	OK, Cancelled bool
+	Aborted       bool          // by the client on purpose
 	TTFT, E2E     time.Duration // 0: not known
 	Late          time.Duration // how long after it was due the request was sent
 	OutputTokens  int64
@@ -170,6 +171,8 @@ func (d *Display) Observe(f Finished) {
 		record(r.ttft, f.TTFT)
 		record(r.e2e, f.E2E)
 		record(r.late, f.Late)
+	case f.Aborted:
+		r.aborted++
 	case f.Cancelled:
 		r.cancelled++
 	default:
@@ -264,7 +267,7 @@ func (d *Display) line(r *run, ended bool) string {
 	default:
 		fmt.Fprintf(&b, "  %3.0f%%", 100*r.share(elapsed))
 	}
-	finished := r.ok + r.failed + r.cancelled
+	finished := r.ok + r.failed + r.cancelled + r.aborted
 	if !ended {
 		fmt.Fprintf(&b, "  %s", seconds(elapsed))
 		fmt.Fprintf(&b, "  in flight %d", max(r.sent-finished, 0))
@@ -272,6 +275,9 @@ func (d *Display) line(r *run, ended bool) string {
 	fmt.Fprintf(&b, "  ok %d", r.ok)
 	if r.failed > 0 || ended {
 		fmt.Fprintf(&b, "  failed %d", r.failed)
+	}
+	if r.aborted > 0 {
+		fmt.Fprintf(&b, "  aborted %d", r.aborted)
 	}
 	if r.cancelled > 0 {
 		fmt.Fprintf(&b, "  cancelled %d", r.cancelled)
@@ -311,7 +317,7 @@ func (r *run) share(elapsed time.Duration) float64 {
 		share = elapsed.Seconds() / r.maxTime.Seconds()
 	}
 	if r.maxRequests > 0 {
-		share = math.Max(share, float64(r.ok+r.failed+r.cancelled)/float64(r.maxRequests))
+		share = math.Max(share, float64(r.ok+r.failed+r.cancelled+r.aborted)/float64(r.maxRequests))
 	}
 	return math.Min(share, 1)
 }

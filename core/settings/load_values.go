@@ -168,7 +168,7 @@ func (v abortPoint) String() string {
 	return v.point.After.String()
 }
 
-func (v abortPoint) Type() string { return "duration|events:N" }
+func (v abortPoint) Type() string { return "duration" }
 
 func (v abortPoint) Set(text string) error {
 	unit, number, cut := strings.Cut(strings.TrimSpace(text), ":")

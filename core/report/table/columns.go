@@ -31,18 +31,24 @@ func counted(head string, of func(*metrics.Aggregate) int) column {
 	return column{head: head, value: func(a *metrics.Aggregate) string { return strconv.Itoa(of(a)) }}
 }
 
+// countedIfAny is left out where there are none in any run.
+func countedIfAny(head string, of func(*metrics.Aggregate) int) column {
+	return column{head: head, value: func(a *metrics.Aggregate) string {
+		if of(a) == 0 {
+			return absent
+		}
+		return strconv.Itoa(of(a))
+	}}
+}
+
 // columnsOf are what there is to tell of a task. Those without a value in any
 // run are left out later.
 func columnsOf(task backend.Task) []column {
 	columns := []column{
 		counted("\nOK", func(a *metrics.Aggregate) int { return a.NumCompletedRequests }),
 		counted("\nFailed", func(a *metrics.Aggregate) int { return a.NumErrorRequests }),
-		{head: "Can-\ncelled", value: func(a *metrics.Aggregate) string {
-			if a.NumCancelledRequests == 0 {
-				return absent
-			}
-			return strconv.Itoa(a.NumCancelledRequests)
-		}},
+		countedIfAny("Can-\ncelled", func(a *metrics.Aggregate) int { return a.NumCancelledRequests }),
+		countedIfAny("\nAborted", func(a *metrics.Aggregate) int { return a.NumAbortedRequests }),
 		// Of the open loop, whose level is what was asked for.
 		figure("Achieved\nreq/s", func(a *metrics.Aggregate) metrics.Value {
 			if a.Window.AchievedRate <= 0 || a.Window.AskedRate <= 0 {
