@@ -20,7 +20,8 @@ import (
 type Answer struct {
 	rec   *backend.Recorder
 	event event
-	tool  []byte
+	// What an event says, by its kind; used again.
+	text, reasoning, tool []byte
 
 	events   int // of the stream, for messages
 	choices  []choiceState
@@ -45,7 +46,7 @@ const choicesMax = 128
 
 // Begin makes the answer ready for another request.
 func (a *Answer) Begin(rec *backend.Recorder) {
-	*a = Answer{rec: rec, tool: a.tool[:0], choices: a.choices[:0]}
+	*a = Answer{rec: rec, event: a.event, text: a.text[:0], reasoning: a.reasoning[:0], tool: a.tool[:0], choices: a.choices[:0]}
 }
 
 // Done tells whether the stream said that it is over although more bytes may
@@ -154,7 +155,6 @@ func (a *Answer) take(event *sse.Event) *fault.Error {
 func (a *Answer) record(at stamp.Arrival) {
 	e := &a.event
 	var kinds backend.Kinds
-	var text backend.EventText
 	if readUsage(e.Usage, &a.usage) {
 		kinds |= backend.UsageReport
 		a.reported = true
@@ -165,36 +165,42 @@ func (a *Answer) record(at stamp.Arrival) {
 		}
 	}
 	m := &e.Message
-	spoken := m.Content.text + e.Text
-	reasoning := m.Content.reasoning + m.ReasoningContent + m.ToolPlan
-	a.tool = a.tool[:0]
+	a.text, a.reasoning, a.tool = append(a.text[:0], e.Text...), a.reasoning[:0], a.tool[:0]
+	for i := range m.Content {
+		if b := &m.Content[i]; b.thinks() {
+			a.reasoning = b.append(a.reasoning)
+		} else {
+			a.text = b.append(a.text)
+		}
+	}
+	a.reasoning = append(append(a.reasoning, m.ReasoningContent...), m.ToolPlan...)
 	for _, calls := range [][]toolCall{e.ToolCalls, m.ToolCalls} {
 		for i := range calls {
 			a.tool = calls[i].append(a.tool)
 			kinds |= backend.Tool
 		}
 	}
-	says := m.Role != "" || spoken != "" || reasoning != "" || m.Refusal != "" || e.FinishReason != "" || kinds&backend.Tool != 0
+	says := m.Role != "" || len(a.text) > 0 || len(a.reasoning) > 0 || m.Refusal != "" || e.FinishReason != "" || kinds&backend.Tool != 0
 	if !says {
 		mark(kinds == 0, backend.Other)
-		a.rec.Event(kinds, backend.NoChoice, at, 0, text)
+		a.rec.Event(kinds, backend.NoChoice, at, 0, backend.EventText{})
 		return
 	}
 	state := a.state(e.Index)
-	if e.FinishReason != "" && state.repeats(spoken) {
-		spoken = "" // the last event of the COHERE format has the whole text once more
+	if e.FinishReason != "" && state.repeats(a.text) {
+		a.text = a.text[:0] // the last event of the COHERE format has the whole text once more
 	}
-	mark(reasoning != "", backend.Reasoning)
-	mark(spoken != "", backend.Text)
+	mark(len(a.reasoning) > 0, backend.Reasoning)
+	mark(len(a.text) > 0, backend.Text)
 	mark(m.Refusal != "", backend.Refusal)
 	mark(e.FinishReason != "", backend.FinishReason)
 	mark(kinds == 0, backend.Role)
-	state.size += len(spoken)
-	if _, err := state.text.WriteString(spoken); err != nil {
+	state.size += len(a.text)
+	if _, err := state.text.Write(a.text); err != nil {
 		panic(err) // it never fails
 	}
-	text = backend.EventText{Text: []byte(spoken + m.Refusal), Reasoning: []byte(reasoning), Tool: a.tool}
-	a.rec.Event(kinds, e.Index, at, 0, text)
+	a.text = append(a.text, m.Refusal...)
+	a.rec.Event(kinds, e.Index, at, 0, backend.EventText{Text: a.text, Reasoning: a.reasoning, Tool: a.tool})
 	if e.FinishReason != "" {
 		state.finished = true
 		finish := finishOf(e.FinishReason)
@@ -207,11 +213,11 @@ func (a *Answer) record(at stamp.Arrival) {
 }
 
 // repeats tells whether a text is all that the choice has said so far.
-func (s *choiceState) repeats(text string) bool {
+func (s *choiceState) repeats(text []byte) bool {
 	if s.size == 0 || s.size != len(text) {
 		return false
 	}
-	return maphash.String(s.text.Seed(), text) == s.text.Sum64()
+	return maphash.Bytes(s.text.Seed(), text) == s.text.Sum64()
 }
 
 // end closes the recording of an answer that was read as far as possible.
@@ -264,7 +270,9 @@ func (a *Answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 		return nil
 	}
 	for _, choice := range g.Choices {
-		a.event = choice
+		if err := a.event.parse(choice); err != nil {
+			return notProtocol(choice)
+		}
 		a.record(at)
 	}
 	if readUsage(g.Usage, &a.usage) {

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 type event struct {
 	Index        int             `json:"index"`
 	Text         string          `json:"text"`    // COHERE
-	Message      messageOrText   `json:"message"` // COHEREV2, GENERIC; of an error its text
+	Message      message         `json:"message"` // COHEREV2, GENERIC
 	FinishReason string          `json:"finishReason"`
 	Usage        json.RawMessage `json:"usage"`
 	ToolCalls    []toolCall      `json:"toolCalls"` // COHERE
@@ -19,86 +20,115 @@ type event struct {
 
 	Code  scalar          `json:"code"` // of an error
 	Error json.RawMessage `json:"error"`
+	said  string          // an error's message, which is a text
 }
 
 // message is what an assistant says.
 type message struct {
 	Role             string     `json:"role"`
-	Content          contents   `json:"content"`
+	Content          []block    `json:"content"`
 	ReasoningContent string     `json:"reasoningContent"` // GENERIC
 	Refusal          string     `json:"refusal"`          // GENERIC
 	ToolPlan         string     `json:"toolPlan"`         // COHEREV2
 	ToolCalls        []toolCall `json:"toolCalls"`
 }
 
-// messageOrText is an answer's message, or the text of an error.
-type messageOrText struct {
-	message
-	text string
+// block is one object of a content.
+type block struct {
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Data     string `json:"data"`
+	Thinking string `json:"thinking"`
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (m *messageOrText) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		return json.Unmarshal(data, &m.text)
-	}
-	return json.Unmarshal(data, &m.message)
+// thinks tells whether the block is reasoning.
+func (b *block) thinks() bool {
+	return len(b.Type) >= len("THINKING") && strings.EqualFold(b.Type[:len("THINKING")], "THINKING")
 }
 
-// contents are a message's content: text and reasoning, each in order.
-type contents struct{ text, reasoning string }
-
-// UnmarshalJSON implements json.Unmarshaler. A content is a list of objects; a
-// text or a single object are taken as well.
-func (c *contents) UnmarshalJSON(data []byte) error {
-	*c = contents{}
-	if len(data) > 0 && data[0] == '[' {
-		var all []json.RawMessage
-		if err := json.Unmarshal(data, &all); err != nil {
-			return err
-		}
-		for _, one := range all {
-			if err := c.add(one); err != nil {
-				return err
-			}
-		}
-		return nil
+// append appends what the block says.
+func (b *block) append(dst []byte) []byte {
+	if b.thinks() && b.Thinking != "" {
+		return append(dst, b.Thinking...)
 	}
-	return c.add(data)
+	if b.Text != "" {
+		return append(dst, b.Text...)
+	}
+	return append(dst, b.Data...)
 }
 
-func (c *contents) add(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		var text string
-		err := json.Unmarshal(data, &text)
-		c.text += text
-		return err
+// parse reads an event. Its slices are used again.
+func (e *event) parse(data []byte) error {
+	*e = event{Message: message{Content: e.Message.Content[:0]}}
+	err := json.Unmarshal(data, e)
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
+		return e.parseLoose(data)
 	}
-	if isNull(data) {
-		return nil
-	}
-	var o struct {
-		Type     string `json:"type"`
-		Text     string `json:"text"`
-		Data     string `json:"data"`
-		Thinking string `json:"thinking"`
-	}
+	return err
+}
+
+// parseLoose reads an event whose message is not of the usual form: a text, as
+// errors have it, or one whose content is a text, a single object or a mixture.
+func (e *event) parseLoose(data []byte) error {
+	*e = event{}
+	var o object
 	if err := json.Unmarshal(data, &o); err != nil {
 		return err
 	}
-	text := o.Text
-	if text == "" {
-		text = o.Data
+	own := o["message"]
+	delete(o, "message")
+	rest, err := json.Marshal(o)
+	if err != nil {
+		return err
 	}
-	if strings.HasPrefix(strings.ToUpper(o.Type), "THINKING") {
-		if o.Thinking != "" {
-			text = o.Thinking
+	if err := json.Unmarshal(rest, e); err != nil || len(own) == 0 {
+		return err
+	}
+	if own[0] == '"' {
+		return json.Unmarshal(own, &e.said)
+	}
+	var fields object
+	if err := json.Unmarshal(own, &fields); err != nil {
+		return err
+	}
+	content := fields["content"]
+	delete(fields, "content")
+	if rest, err = json.Marshal(fields); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(rest, &e.Message); err != nil {
+		return err
+	}
+	e.Message.Content, err = blocksOf(content)
+	return err
+}
+
+// blocksOf reads a content of any form.
+func blocksOf(content json.RawMessage) ([]block, error) {
+	all := []json.RawMessage{content}
+	if len(content) > 0 && content[0] == '[' {
+		if err := json.Unmarshal(content, &all); err != nil {
+			return nil, err
 		}
-		c.reasoning += text
-		return nil
 	}
-	c.text += text
-	return nil
+	var blocks []block
+	for _, one := range all {
+		var b block
+		switch {
+		case len(one) == 0 || isNull(one):
+			continue
+		case one[0] == '"':
+			if err := json.Unmarshal(one, &b.Text); err != nil {
+				return nil, err
+			}
+		default:
+			if err := json.Unmarshal(one, &b); err != nil {
+				return nil, err
+			}
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks, nil
 }
 
 // toolCall is a call in any of the three formats.
@@ -147,18 +177,10 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// reset makes the event ready for the next one.
-func (e *event) reset() { *e = event{} }
-
-func (e *event) parse(data []byte) error {
-	e.reset()
-	return json.Unmarshal(data, e)
-}
-
 // failed tells whether the object is an error instead of an answer.
 func (e *event) failed() bool {
 	return e.Code != "" || len(e.Error) > 0 && !isNull(e.Error) ||
-		e.Message.text != "" && e.FinishReason == "" && e.Text == ""
+		e.said != "" && e.FinishReason == "" && e.Text == ""
 }
 
 // whole is an answer that came in one piece.
@@ -173,6 +195,6 @@ type whole struct {
 
 // generic is the chatResponse of the GENERIC format.
 type generic struct {
-	Choices []event         `json:"choices"`
-	Usage   json.RawMessage `json:"usage"`
+	Choices []json.RawMessage `json:"choices"`
+	Usage   json.RawMessage   `json:"usage"`
 }

@@ -108,21 +108,17 @@ func marshal(value any) (json.RawMessage, error) {
 // camelCase turns snake_case into camelCase; a name without an underscore
 // between letters stays as it is.
 func camelCase(name string) string {
-	if !strings.Contains(name, "_") {
+	words := strings.Split(name, "_")
+	if len(words) == 1 || words[0] == "" || words[len(words)-1] == "" {
 		return name
 	}
 	var b strings.Builder
-	for i, word := range strings.Split(name, "_") {
-		switch {
-		case i == 0 || word == "":
-			b.WriteString(word)
-		default:
+	b.WriteString(words[0])
+	for _, word := range words[1:] {
+		if word != "" {
 			b.WriteString(strings.ToUpper(word[:1]))
 			b.WriteString(word[1:])
 		}
-	}
-	if b.Len() == 0 {
-		return name
 	}
 	return b.String()
 }
