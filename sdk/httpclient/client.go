@@ -66,9 +66,14 @@ func New(o Options) (*Client, error) {
 	if c.proxy, err = proxies(o.HTTP.Proxy); err != nil {
 		return nil, err
 	}
-	c.dialer, err = stamp.NewDialer(stamp.Options{
-		Clock: c.clock, LocalPortFirst: o.LocalPortFirst, LocalPortLast: o.LocalPortLast,
-	})
+	dial := stamp.Options{Clock: c.clock, LocalPortFirst: o.LocalPortFirst, LocalPortLast: o.LocalPortLast}
+	c.dialer, err = stamp.NewDialer(dial)
+	if err != nil && c.clock == stamp.ClockPacket && o.Clock != backend.ClockPacket {
+		// The host gave a socket for packets, but it is of no use here.
+		c.clock, c.clockNote = stamp.ClockSocket, err.Error()
+		dial.Clock = c.clock
+		c.dialer, err = stamp.NewDialer(dial)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +190,7 @@ func (r *request) connect() (*conn, *fault.Error) {
 func (r *request) begin(cn *conn) {
 	r.conn = cn
 	cn.retransmitted = cn.raw.Stats().Retransmitted
+	cn.uncovered = cn.raw.Uncovered()
 	if r.ctx.Done() != nil {
 		r.detached = context.AfterFunc(r.ctx, cn.abort)
 	}
@@ -213,7 +219,12 @@ func (r *request) abandon(fail *fault.Error) *fault.Error {
 // observe fills in what the connection knows in the end.
 func (r *request) observe() {
 	raw := r.conn.raw
+	r.x.Clock = raw.Clock()
+	if raw.Uncovered() != r.conn.uncovered {
+		r.x.Clock = stamp.ClockSocket // for some of what was read
+	}
 	r.x.Left, r.x.TxClock = raw.Left()
+	r.x.Acked = raw.Acked()
 	if stats := raw.Stats(); stats.Known {
 		r.x.RTT = stats.RTT
 		r.x.Retransmits = int32(stats.Retransmitted - r.conn.retransmitted)

@@ -235,7 +235,6 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}{
 		"HTTP/2":          {httpclient.Options{HTTP: backend.HTTP{Version: "2"}}, "HTTP version 2 is not available"},
 		"HTTP/3":          {httpclient.Options{HTTP: backend.HTTP{Version: "3"}}, `unknown HTTP version "3"`},
-		"packet clock":    {httpclient.Options{Clock: backend.ClockPacket}, "use auto, socket or user"},
 		"CA file missing": {httpclient.Options{TLS: backend.TLS{CAFile: "/no/such/file"}}, "/no/such/file"},
 		"CA file empty":   {httpclient.Options{TLS: backend.TLS{CAFile: empty}}, "no certificate in it"},
 		"key missing":     {httpclient.Options{TLS: backend.TLS{ClientCertFile: empty}}, "give both"},

@@ -29,6 +29,7 @@ type conn struct {
 	single        bool // not to be kept
 	closing       bool // the request asks the server to close
 	retransmitted uint32
+	uncovered     int // both as of the beginning of the request
 
 	rest  stamp.Span // received, not yet consumed
 	out   []byte     // head of the request

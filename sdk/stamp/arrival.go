@@ -60,7 +60,8 @@ const (
 	// one's; the true time lies in (previous stamp, this stamp], and with
 	// Ambiguous only the upper bound is known.
 	Bundled Flags = 1 << iota
-	// Waited: the byte had to wait for a retransmission of an earlier one.
+	// Waited: the byte had to wait for a retransmission of an earlier one, was
+	// one itself, or came late because this host had no room for it.
 	Waited
 	// Coalesced: the network device handed over several segments as one (GRO).
 	Coalesced
@@ -104,7 +105,7 @@ type Exchange struct {
 	HeadersFlags  Flags // of Headers
 	LastByteFlags Flags // of LastByte
 
-	Clock   Clock // of the arrivals
+	Clock   Clock // of all the arrivals; some may have been stamped by a better one
 	TxClock Clock // of Left; ClockUnspecified: Left is not known
 
 	BytesSent     int64 // request head and body, before TLS

@@ -32,14 +32,18 @@ type Selection struct {
 }
 
 // Select answers a wish for a clock: "auto" (or "") is the best that works
-// here, else the name of one. The error is one line that says what to ask for
-// instead.
+// here, else the name of one. auto takes packets only where the host has given
+// this process a socket for them; a process that may open its own, as root may,
+// asks by name. The error is one line that says what to ask for instead.
 func Select(wish string) (Selection, error) {
 	refused := kernelStamps()
 	switch wish {
 	case "", "auto":
 		if refused != nil {
 			return Selection{ClockUser, fmt.Sprintf("arrivals are stamped when they are read: %v", refused)}, nil
+		}
+		if InheritedPackets() {
+			return Selection{Clock: ClockPacket}, nil
 		}
 		return Selection{Clock: ClockSocket}, nil
 	case ClockUser.String():
@@ -54,7 +58,13 @@ func Select(wish string) (Selection, error) {
 		}
 		return Selection{Clock: ClockSocket}, nil
 	case ClockPacket.String():
-		return Selection{}, fmt.Errorf("the clock packet is not available in this version (use auto, socket or user)")
+		if refused == nil {
+			refused = packetsRefused()
+		}
+		if refused != nil {
+			return Selection{}, fmt.Errorf("the clock packet does not work here: %w (use auto)", refused)
+		}
+		return Selection{Clock: ClockPacket}, nil
 	}
-	return Selection{}, fmt.Errorf("unknown clock %q (use auto, socket or user)", wish)
+	return Selection{}, fmt.Errorf("unknown clock %q (use auto, packet, socket or user)", wish)
 }

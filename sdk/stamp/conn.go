@@ -19,9 +19,10 @@ const (
 type Conn struct {
 	tcp     *net.TCPConn
 	clock   Clock
-	tie     *wallTie // nil for ClockUser
-	packets PacketClock
-	flow    Flow
+	tie     *wallTie   // nil for ClockUser
+	packets PacketFlow // nil: not ClockPacket
+	// uncovered counts the runs of bytes that packets did not cover.
+	uncovered int
 
 	buf  []byte
 	rest []byte // read and not yet part of current
@@ -38,8 +39,14 @@ type Conn struct {
 }
 
 func newConn(tcp *net.TCPConn, d *Dialer) (*Conn, error) {
-	c := &Conn{tcp: tcp, clock: d.clock, tie: d.tie, packets: d.packets, tracked: -1}
-	c.flow = Flow{Local: addrPort(tcp.LocalAddr()), Peer: addrPort(tcp.RemoteAddr())}
+	c := &Conn{tcp: tcp, clock: d.clock, tie: d.tie, tracked: -1}
+	if d.packets != nil {
+		flow := Flow{Local: addrPort(tcp.LocalAddr()), Peer: addrPort(tcp.RemoteAddr())}
+		var ok bool
+		if c.packets, ok = d.packets.Follow(flow); !ok {
+			c.packets, c.clock = nil, ClockSocket
+		}
+	}
 	if err := c.prepare(); err != nil {
 		return nil, err
 	}
@@ -55,8 +62,14 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
-// Clock is the clock of this connection's arrivals.
+// Clock is the clock of this connection's arrivals: the Dialer's, or
+// ClockSocket where the connection's beginning escaped the capture.
 func (c *Conn) Clock() Clock { return c.clock }
+
+// Uncovered counts the runs of bytes so far whose arrivals escaped the clock
+// packet and are as ClockSocket has them. All that was read while it stands
+// still is covered.
+func (c *Conn) Uncovered() int { return c.uncovered }
 
 // Last is the arrival of the bytes that the last Read or NextSpan returned. A
 // layer above that reads ahead (TLS) completes each of its records with the
@@ -78,11 +91,14 @@ func (c *Conn) advance() error {
 	}
 	n, at := len(c.rest), c.read
 	if c.packets != nil {
-		if run, arrived, flags, ok := c.packets.Run(c.flow, c.offset, n); ok {
-			n, at.At, at.Flags = min(max(run, 1), n), min(arrived, at.Read), flags
+		run, arrived, flags, ok := c.packets.Run(c.offset, n, at)
+		if ok {
+			at.At, at.Flags = min(arrived, at.Read), flags
 		} else {
-			at.Flags |= FellBack
+			c.uncovered++
 		}
+		n = run
+		n = min(max(n, 1), len(c.rest))
 	}
 	c.span = Span{Bytes: c.rest[:n:n], Arrival: at}
 	c.rest = c.rest[n:]
@@ -163,7 +179,7 @@ func (c *Conn) Left() (Nanos, Clock) {
 		return 0, ClockUnspecified
 	}
 	if c.packets != nil {
-		if at, ok := c.packets.Left(c.flow, c.tracked); ok {
+		if at, ok := c.packets.Left(c.tracked); ok {
 			return at, ClockPacket
 		}
 	}
@@ -171,6 +187,16 @@ func (c *Conn) Left() (Nanos, Clock) {
 		return at, ClockSocket
 	}
 	return 0, ClockUnspecified
+}
+
+// Acked tells when the peer's TCP acknowledged that byte; 0: not known. Only
+// ClockPacket knows.
+func (c *Conn) Acked() Nanos {
+	if c.tracked < 0 || c.packets == nil {
+		return 0
+	}
+	at, _ := c.packets.Acked(c.tracked)
+	return at
 }
 
 // Stats is what the kernel tells of a connection.
@@ -192,7 +218,7 @@ func (c *Conn) Quiet() error { return c.quiet() }
 func (c *Conn) Close() error {
 	err := c.tcp.Close()
 	if c.packets != nil {
-		c.packets.Forget(c.flow)
+		c.packets.Forget()
 	}
 	return err
 }

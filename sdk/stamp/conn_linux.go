@@ -195,7 +195,7 @@ func (c *Conn) onReadable(fd uintptr) bool {
 	if h.errno == unix.EAGAIN {
 		// A report on the error queue wakes the reader too. It is taken away,
 		// or each further packet would come with EPOLLERR again.
-		if c.tracked >= 0 && h.leftAt == 0 {
+		if c.tracked >= 0 && h.leftAt == 0 && c.packets == nil {
 			c.onDrain(fd)
 		}
 		return false
@@ -332,9 +332,9 @@ func (c *Conn) onWritable(fd uintptr) bool {
 	if h.errno == unix.EAGAIN {
 		return false
 	}
-	if h.errno == 0 && h.tracked {
+	if h.errno == 0 && (h.tracked || c.track && c.packets != nil) {
 		c.tracked = c.written + int64(h.n) - 1
-		if h.n == h.txTotal {
+		if h.n == h.txTotal && h.tracked {
 			c.onDrain(fd) // mostly it has left already
 		}
 	}
@@ -345,7 +345,7 @@ func (c *Conn) send(a, b []byte) error {
 	h := &c.host
 	for len(a)+len(b) > 0 {
 		first, second := a, b
-		h.tracked = c.track && h.tracking
+		h.tracked = c.track && h.tracking && c.packets == nil // which tell without being asked
 		if h.tracked && len(a)+len(b) > 4*trackTail {
 			h.tracked = false
 			head := len(a) + len(b) - trackTail
@@ -389,7 +389,7 @@ func (c *Conn) forgetLeft() { c.host.leftAt = 0 }
 
 // left returns the stamp of the tracked byte; 0: not known (yet).
 func (c *Conn) left() Nanos {
-	if c.host.leftAt == 0 && c.host.tracking {
+	if c.host.leftAt == 0 && c.host.tracking && c.packets == nil {
 		_ = c.host.raw.Control(c.host.drain) // fails on a closed connection: not known
 	}
 	return c.host.leftAt

@@ -3,6 +3,7 @@ package stamp
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptrace"
 	"syscall"
@@ -11,8 +12,9 @@ import (
 
 // Options configure a Dialer.
 type Options struct {
-	Clock Clock // from Select; ClockPacket needs Packets
-	// Packets is asked first where it is not nil.
+	Clock Clock // from Select
+	// Packets is asked by ClockPacket. Where it is nil the Dialer makes its own
+	// of the socket that the process has inherited, or opens one.
 	Packets PacketClock
 	// LocalPortFirst and LocalPortLast bound the local ports, inclusive, where
 	// the kernel can (Linux 6.3); zeros: any.
@@ -25,25 +27,36 @@ type Dialer struct {
 	tie     *wallTie
 	packets PacketClock
 	net     net.Dialer
+	own     io.Closer // packets, where the Dialer opened them
 	release func()
 }
 
 // NewDialer makes a Dialer. Close it to give back what it holds.
 func NewDialer(o Options) (*Dialer, error) {
-	d := &Dialer{clock: o.Clock, packets: o.Packets}
-	if o.Clock == ClockPacket && o.Packets == nil {
-		return nil, fmt.Errorf("stamp: the clock packet needs a source of packets")
-	}
+	d := &Dialer{clock: o.Clock}
 	if o.LocalPortLast < o.LocalPortFirst {
 		return nil, fmt.Errorf("stamp: local ports %d to %d are no range", o.LocalPortFirst, o.LocalPortLast)
 	}
 	if o.Clock >= ClockSocket {
-		d.tie = newWallTie()
 		release, err := keepStamping()
 		if err != nil {
 			return nil, fmt.Errorf("stamp: the kernel gives no receive stamps: %w", err)
 		}
 		d.release = release
+		d.tie = newWallTie()
+		d.tie.listen()
+	}
+	switch {
+	case o.Clock != ClockPacket:
+	case o.Packets != nil:
+		d.packets = o.Packets
+	default:
+		packets, err := openPackets(o.LocalPortFirst, o.LocalPortLast)
+		if err != nil {
+			d.Close()
+			return nil, fmt.Errorf("stamp: no packets: %w", err)
+		}
+		d.packets, d.own = packets, packets
 	}
 	d.net.Control = func(_, _ string, raw syscall.RawConn) error {
 		return beforeConnect(raw, o)
@@ -51,8 +64,16 @@ func NewDialer(o Options) (*Dialer, error) {
 	return d, nil
 }
 
-// Close gives back what the Dialer holds; its connections live on.
+// Close gives back what the Dialer holds; its connections live on, those of
+// ClockPacket with what the kernel stamps.
 func (d *Dialer) Close() {
+	if d.own != nil {
+		_ = d.own.Close() // unmapping what was mapped
+		d.own = nil
+	}
+	if d.tie != nil {
+		d.tie.close()
+	}
 	if d.release != nil {
 		d.release()
 		d.release = nil

@@ -82,8 +82,7 @@ func TestSelect(t *testing.T) {
 		"auto":    {wish: "auto"},
 		"empty":   {wish: ""},
 		"user":    {wish: "user"},
-		"packet":  {wish: "packet", wantErr: "not available in this version (use auto, socket or user)"},
-		"unknown": {wish: "sundial", wantErr: `unknown clock "sundial" (use auto, socket or user)`},
+		"unknown": {wish: "sundial", wantErr: `unknown clock "sundial" (use auto, packet, socket or user)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := stamp.Select(tc.wish)
@@ -304,8 +303,7 @@ func TestDialFailures(t *testing.T) {
 		t.Errorf("unknown host: %v", err)
 	}
 	for name, o := range map[string]stamp.Options{
-		"packet clock without packets": {Clock: stamp.ClockPacket},
-		"ports backwards":              {Clock: stamp.ClockUser, LocalPortFirst: 2000, LocalPortLast: 1000},
+		"ports backwards": {Clock: stamp.ClockUser, LocalPortFirst: 2000, LocalPortLast: 1000},
 	} {
 		if _, err := stamp.NewDialer(o); err == nil {
 			t.Errorf("%s: no error", name)

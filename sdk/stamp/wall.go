@@ -11,6 +11,10 @@ import (
 // than this.
 const stepNoise = 5 * time.Microsecond
 
+// stepNear is how long after a step stamps are flagged although there is no
+// doubt about them.
+const stepNear = time.Second
+
 // wallTie converts the kernel's stamps, which are wall clock, to the monotonic
 // clock. REALTIME − MONOTONIC changes only by steps of the wall clock (both
 // are slewed alike), so one measurement holds until the next step, and every
@@ -19,6 +23,7 @@ type wallTie struct {
 	offset atomic.Int64 // wall − monotonic, as of now
 	step   atomic.Pointer[wallStep]
 	mu     sync.Mutex // held while the offset is measured again
+	stop   func()     // ends the kernel's word of steps
 }
 
 type wallStep struct {
@@ -30,6 +35,16 @@ func newWallTie() *wallTie {
 	t := &wallTie{}
 	t.offset.Store(measureOffset())
 	return t
+}
+
+// listen has the kernel tell of steps, until close.
+func (t *wallTie) listen() { t.stop = watchSteps(t.stepped) }
+
+func (t *wallTie) close() {
+	if t.stop != nil {
+		t.stop()
+		t.stop = nil
+	}
 }
 
 // measureOffset takes the largest of some differences: time.Now reads the wall
@@ -59,6 +74,26 @@ func (t *wallTie) renew() {
 	if d := offset - before; d <= int64(stepNoise) && d >= -int64(stepNoise) {
 		return // the reading was delayed between its two clocks
 	}
+	t.note(offset, before)
+}
+
+// stepped is called when the kernel says that the wall clock was set.
+func (t *wallTie) stepped() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	offset, before := measureOffset(), t.offset.Load()
+	if d := offset - before; d <= int64(stepNoise) && d >= -int64(stepNoise) {
+		// There and back again, or a read has seen it before the kernel's word came.
+		offset = before
+		if seen := t.step.Load(); seen != nil && Now().Sub(seen.seen) < stepNear {
+			before = seen.before
+		}
+	}
+	t.note(offset, before)
+}
+
+// note records a step. With t.mu held.
+func (t *wallTie) note(offset, before int64) {
 	// The step is published before the offset: a stamp converted with the new
 	// offset must be known to lie around a step.
 	t.step.Store(&wallStep{seen: Now(), before: before})
@@ -81,6 +116,9 @@ func (t *wallTie) monotonic(wall int64, after, read Nanos) (Nanos, Flags) {
 	}
 	fits := func(n Nanos) bool { return n >= after && n <= read+Nanos(stepNoise) }
 	old := Nanos(wall - step.before)
+	if at > step.seen.Add(stepNear) && fits(at) && !fits(old) {
+		return min(at, read), 0
+	}
 	switch {
 	case fits(at) && fits(old):
 		at = max(at, old)
@@ -90,4 +128,17 @@ func (t *wallTie) monotonic(wall int64, after, read Nanos) (Nanos, Flags) {
 		at = read
 	}
 	return min(at, read), AroundStep
+}
+
+// captured converts the stamp of a packet that was captured after earliest.
+// began is when the ring was begun to be read, after the last watch.
+func (t *wallTie) captured(wall int64, earliest, began Nanos) (Nanos, Flags) {
+	offset := t.offset.Load()
+	at := Nanos(wall - offset)
+	if step := t.step.Load(); step == nil && at >= earliest && at <= began {
+		return at, 0
+	}
+	now := time.Now()
+	t.watch(now)
+	return t.monotonic(wall, earliest, Of(now))
 }

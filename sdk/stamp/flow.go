@@ -1,0 +1,424 @@
+package stamp
+
+import "time"
+
+const (
+	// piecesMax bounds what is remembered of a connection whose reader stands
+	// still; beyond it the bytes that wait are not covered.
+	piecesMax = 1 << 14
+	// sameCopy is how far apart the sightings of one packet may lie: bridges and
+	// VLANs show it on several interfaces. Nothing is sent again as soon as this.
+	sameCopy = 200 * time.Microsecond
+	// aheadMax is how far beyond what is known a sequence number is believed,
+	// in bytes. No receive window is larger (RFC 7323, § 2.2).
+	aheadMax = 1 << 30
+	// catchUpPause is the least pause after which bytes no longer come from what
+	// the peer could not send while the receive window was shut.
+	catchUpPause = 5 * time.Millisecond
+)
+
+// piece is a run of bytes of the peer's stream that came in one segment.
+type piece struct {
+	start, end int64
+	at         Nanos // first seen
+	again      Nanos // last seen again before this host acknowledged it; 0: never
+	copies     int32
+	flags      Flags // FellBack: when these bytes came is not known
+}
+
+// resolve returns when the bytes were accepted, given what the kernel tells of
+// their read. What was seen twice may have been dropped after the capture the
+// first time.
+func (p *piece) resolve(kernel Arrival) (Nanos, Flags) {
+	switch {
+	case p.again == 0:
+		return p.at, p.flags
+	case (kernel.At - p.again).near():
+		return p.again, p.flags | Waited
+	case p.again > kernel.Read && p.copies > 2: // which of those before the read is not known
+		return p.at, p.flags | FellBack
+	case p.again > kernel.Read, (kernel.At - p.at).near():
+		return p.at, p.flags
+	}
+	return p.again, p.flags | Waited | Ambiguous
+}
+
+// near tells whether a difference is nothing but the noise of clocks.
+func (n Nanos) near() bool { return n <= Nanos(stepNoise) && n >= -Nanos(stepNoise) }
+
+// mark says that the bytes up to end left, or were acknowledged, first at a
+// moment; 0: not known.
+type mark struct {
+	end int64
+	at  Nanos
+}
+
+// marks are the last few; those of the end of a message are among them until
+// the next one is sent.
+type marks struct {
+	last [16]mark
+	n    uint
+	gone int64 // end of the last one that was dropped
+}
+
+func (m *marks) add(end int64, at Nanos) {
+	slot := &m.last[m.n%uint(len(m.last))]
+	if m.n >= uint(len(m.last)) {
+		m.gone = slot.end
+	}
+	*slot = mark{end, at}
+	m.n++
+}
+
+// find returns the moment of the byte at offset.
+func (m *marks) find(offset int64) (Nanos, bool) {
+	if offset < m.gone {
+		return 0, false
+	}
+	for i := m.n - min(m.n, uint(len(m.last))); i < m.n; i++ {
+		if k := m.last[i%uint(len(m.last))]; k.end > offset {
+			return k.at, k.at != 0
+		}
+	}
+	return 0, false
+}
+
+// flow is one connection. Offsets count the bytes of each direction from 0.
+type flow struct {
+	local, peer         [16]byte
+	localPort, peerPort uint16
+	chained             *flow // with the same local port
+	since               Nanos
+	claimed             bool
+	asked               bool // its SYN was seen
+	answered            bool // its SYN-ACK was seen
+	losses              uint64
+
+	// What the peer sends.
+	inBase uint32 // sequence number of offset 0
+	pieces []piece
+	head   int   // of pieces, the first that was not taken
+	taken  int64 // bytes before this were asked for
+	next   int64 // bytes before this came without a hole, or are known to be lost
+	end    int64 // bytes from this on were never seen
+	fin    int64 // the end of the stream; −1: not seen
+	acked  int64 // by this host
+	said   Nanos // when it last said so with nothing else to send
+	floor  Nanos // the bytes before taken were deliverable
+	vague  Flags // Ambiguous where floor is
+	// doubt: packets escaped the capture. It ends when this host acknowledges
+	// just what the capture has seen.
+	doubt bool
+
+	// The receive window was shut: what comes is late because of this host.
+	shut, reopened bool
+	paused, turn   Nanos
+
+	// What this host sends.
+	outBase   uint32
+	sentEnd   int64
+	ackedEnd  int64
+	sent      marks
+	peerAcked marks
+}
+
+// unwrap returns the offset, near a known one, of a sequence number.
+func unwrap(seq, base uint32, near int64) int64 {
+	return near + int64(int32(seq-base-uint32(near)))
+}
+
+// take accounts for a segment of an established connection.
+func (f *flow) take(s *segment, outgoing bool, at Nanos, flags Flags) {
+	if s.flags&flagRST != 0 {
+		return // neither its window nor its acknowledgement means anything
+	}
+	if outgoing {
+		f.sends(s, at)
+		return
+	}
+	if s.flags&flagACK != 0 {
+		if end := unwrap(s.ack, f.outBase, f.ackedEnd); end > f.ackedEnd && end <= f.sentEnd+aheadMax {
+			if f.doubt {
+				f.peerAcked.add(end, 0)
+			} else {
+				f.peerAcked.add(end, at)
+			}
+			f.ackedEnd = end
+		}
+	}
+	seq := s.seq
+	if s.flags&flagSYN != 0 {
+		seq++
+	}
+	start := unwrap(seq, f.inBase, f.next)
+	end := start + int64(s.payload)
+	if s.payload > 0 {
+		f.receive(start, end, at, flags)
+	}
+	if s.flags&flagFIN != 0 && f.fin < 0 && end >= f.next {
+		f.fin = end
+	}
+}
+
+// sends accounts for a segment of this host.
+func (f *flow) sends(s *segment, at Nanos) {
+	start := unwrap(s.seq, f.outBase, f.sentEnd)
+	if end := start + int64(s.payload); s.payload > 0 && end > f.sentEnd && end <= f.sentEnd+aheadMax {
+		if start > f.sentEnd {
+			f.sent.add(start, 0) // escaped the capture
+		}
+		if f.doubt { // may have been sent before
+			f.sent.add(end, 0)
+		} else {
+			f.sent.add(end, at)
+		}
+		f.sentEnd = end
+	}
+	if s.flags&flagACK == 0 {
+		return
+	}
+	end := unwrap(s.ack, f.inBase, f.acked)
+	f.accepts(end, at)
+	if s.payload == 0 && end == f.acked {
+		f.said = at
+	}
+	switch {
+	case s.window == 0:
+		f.shut, f.reopened = true, false
+	case f.shut && !f.reopened:
+		f.reopened, f.paused, f.turn = true, at, 0
+	}
+}
+
+// accepts learns from an acknowledgement of this host what its TCP has.
+func (f *flow) accepts(end int64, at Nanos) {
+	if f.fin >= 0 && end > f.fin {
+		end = f.fin
+	}
+	if end <= f.acked || end > f.end+aheadMax {
+		return
+	}
+	if end > f.next {
+		f.lose(end, at)
+		f.doubt = true
+	} else if f.doubt && end == f.next {
+		f.doubt = false
+	}
+	f.acked = end
+}
+
+// lose takes note that the bytes up to end were accepted although some of them
+// were not seen; those behind them may have waited for them.
+func (f *flow) lose(end int64, at Nanos) {
+	i, pos := f.index(f.next), f.next
+	for pos < end {
+		switch {
+		case i == len(f.pieces):
+			f.insert(i, piece{start: pos, end: end, at: at, flags: FellBack})
+			pos = end
+		case f.pieces[i].start > pos:
+			stop := min(end, f.pieces[i].start)
+			f.insert(i, piece{start: pos, end: stop, at: at, flags: FellBack})
+			pos = stop
+		default:
+			f.pieces[i].flags |= FellBack
+			pos = f.pieces[i].end
+		}
+		i = min(i+1, len(f.pieces))
+	}
+	f.end = max(f.end, pos)
+	f.advance()
+}
+
+// receive takes the bytes of a segment.
+func (f *flow) receive(start, end int64, at Nanos, flags Flags) {
+	if start = max(start, f.taken); start >= end || end > f.end+aheadMax {
+		return
+	}
+	if len(f.pieces)-f.head >= piecesMax {
+		f.collapse(end, at)
+		return
+	}
+	if f.doubt {
+		flags |= FellBack
+	}
+	if f.shut && f.late(at) {
+		flags |= Waited
+	}
+	if start >= f.end {
+		f.insert(len(f.pieces), piece{start: start, end: end, at: at, copies: 1, flags: flags})
+		f.end = max(f.end, end)
+		if start == f.next {
+			f.next = end
+		}
+		return
+	}
+	f.weave(start, end, at, flags)
+	f.advance()
+}
+
+// late tells whether what comes now may have waited for the receive window.
+// The peer needs a round trip for each step of what it could not send.
+func (f *flow) late(at Nanos) bool {
+	if !f.reopened {
+		return true
+	}
+	pause := at - f.paused
+	f.paused = at
+	if f.turn == 0 {
+		f.turn = max(pause, 1)
+		return true
+	}
+	if pause < max(Nanos(catchUpPause), 2*f.turn) {
+		return true
+	}
+	f.shut = false
+	return false
+}
+
+// weave takes bytes of which some were seen before, or which fill a hole.
+func (f *flow) weave(start, end int64, at Nanos, flags Flags) {
+	pos := start
+	for i := f.index(start); pos < end; i++ {
+		if i >= len(f.pieces) {
+			f.insert(len(f.pieces), piece{start: pos, end: end, at: at, copies: 1, flags: flags})
+			f.end = max(f.end, end)
+			return
+		}
+		if first := f.pieces[i].start; first > pos {
+			stop := min(end, first)
+			f.insert(i, piece{start: pos, end: stop, at: at, copies: 1, flags: flags | Waited})
+			pos = stop
+			continue
+		}
+		stop := min(end, f.pieces[i].end)
+		if from := max(pos, f.acked); from < stop && f.pieces[i].flags&FellBack == 0 {
+			i = f.repeat(i, from, stop, at)
+		}
+		pos = stop
+	}
+}
+
+// repeat takes note that bytes of a piece were seen again, and returns the
+// index of the piece that has just these.
+func (f *flow) repeat(i int, start, end int64, at Nanos) int {
+	p := f.pieces[i]
+	if at-max(p.at, p.again) < Nanos(sameCopy) {
+		return i
+	}
+	// An acknowledgement without them, since they were seen, tells that TCP did
+	// not take the bytes then.
+	refused := start <= f.acked && f.said-p.at > Nanos(sameCopy)
+	if p.end > end {
+		rest := p
+		rest.start = end
+		f.pieces[i].end = end
+		f.insert(i+1, rest)
+	}
+	if p.start < start {
+		rest := f.pieces[i]
+		rest.start = start
+		f.pieces[i].end = start
+		i++
+		f.insert(i, rest)
+	}
+	if refused {
+		f.pieces[i].at, f.pieces[i].again, f.pieces[i].copies = at, 0, 1
+		f.pieces[i].flags |= Waited
+		return i
+	}
+	f.pieces[i].again = at
+	f.pieces[i].copies++
+	return i
+}
+
+// index is that of the first piece that ends after offset.
+func (f *flow) index(offset int64) int {
+	i := len(f.pieces)
+	for i > f.head && f.pieces[i-1].end > offset {
+		i--
+	}
+	return i
+}
+
+// insert puts a piece at an index.
+func (f *flow) insert(i int, p piece) {
+	f.pieces = append(f.pieces, piece{})
+	copy(f.pieces[i+1:], f.pieces[i:])
+	f.pieces[i] = p
+}
+
+// collapse makes one piece of all that waits, which says nothing: nobody reads.
+func (f *flow) collapse(end int64, at Nanos) {
+	start := min(f.pieces[f.head].start, f.next)
+	f.end = max(f.end, end)
+	f.pieces = append(f.pieces[:0], piece{start: start, end: f.end, at: at, flags: FellBack})
+	f.head, f.next, f.doubt = 0, f.end, true
+}
+
+// advance moves next to the first hole.
+func (f *flow) advance() {
+	for i := f.index(f.next); i < len(f.pieces) && f.pieces[i].start <= f.next; i++ {
+		f.next = f.pieces[i].end
+	}
+}
+
+// covers tells whether the byte at offset was seen.
+func (f *flow) covers(offset int64) bool {
+	f.release(offset)
+	return f.head < len(f.pieces) && f.pieces[f.head].start <= offset
+}
+
+// release drops what lies before offset.
+func (f *flow) release(offset int64) {
+	for f.head < len(f.pieces) && f.pieces[f.head].end <= offset {
+		f.head++
+	}
+	switch {
+	case f.head == len(f.pieces):
+		f.pieces, f.head = f.pieces[:0], 0
+	case f.head > 64 && 2*f.head > len(f.pieces):
+		f.pieces, f.head = f.pieces[:copy(f.pieces, f.pieces[f.head:])], 0
+	}
+}
+
+// run answers PacketFlow.Run.
+func (f *flow) run(offset int64, size int, kernel Arrival) (n int, at Nanos, flags Flags, ok bool) {
+	if !f.covers(offset) {
+		n = size
+		if f.head < len(f.pieces) {
+			n = int(min(int64(size), f.pieces[f.head].start-offset))
+		}
+		f.miss(offset + int64(n))
+		return n, 0, 0, false
+	}
+	p := &f.pieces[f.head]
+	n = int(min(int64(size), p.end-offset))
+	f.taken = max(f.taken, offset+int64(n))
+	at, flags = p.resolve(kernel)
+	if at > kernel.Read.Add(stepNoise) {
+		flags |= FellBack // the bytes came with a packet that was not seen
+	}
+	if flags&FellBack != 0 {
+		return n, 0, 0, false
+	}
+	if at >= f.floor {
+		f.floor, f.vague = at, flags&Ambiguous
+		return n, at, flags, true
+	}
+	if !(f.floor - at).near() {
+		flags = flags&^Ambiguous | Waited | f.vague
+	}
+	return n, f.floor, flags, true
+}
+
+// miss takes note that bytes up to an offset were read that nobody saw.
+func (f *flow) miss(to int64) {
+	f.taken = max(f.taken, to)
+	for i := f.head; i < len(f.pieces); i++ {
+		f.pieces[i].flags |= FellBack // may have waited for them
+	}
+	f.doubt = true
+	f.next, f.end = max(f.next, to), max(f.end, to)
+	f.advance()
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package stamp
+
+func watchSteps(func()) (stop func()) { return nil }
