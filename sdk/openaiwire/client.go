@@ -37,6 +37,9 @@ type Settings struct {
 	// Secrets are taken out of whatever the server says. The values of the
 	// headers that authenticate need not be repeated here.
 	Secrets []secret.Secret
+	// Redact, which may be nil, takes out what Secrets cannot name: tokens that
+	// came after New. It is also asked about response headers.
+	Redact func(text string) string
 	// KeyHint says where the key comes from, for the hint of a refused one:
 	// "--api-key or OPENAI_API_KEY". It may be empty.
 	KeyHint string
@@ -99,6 +102,7 @@ func New(settings Settings) (*Client, []option.Problem) {
 		c.header[http.CanonicalHeaderKey(name)] = values
 	}
 	c.redact = newRedactor(settings.secrets())
+	c.redact.also = settings.Redact
 	transport, err := httpclient.New(httpclient.Options{
 		Limits: config.Limits, TLS: config.TLS, HTTP: config.HTTP, Clock: config.Clock,
 		MaxInFlight:    config.MaxInFlight,

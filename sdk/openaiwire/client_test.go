@@ -90,11 +90,13 @@ func TestClientSigns(t *testing.T) {
 func TestClientExplains(t *testing.T) {
 	answer := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Opc-Request-Id", "opc-1")
+		w.Header().Set("Server", "of late-token")
 		w.WriteHeader(http.StatusUnauthorized)
 		fmt.Fprint(w, `{"code":"NotAuthenticated","message":"no"}`)
 	}
 	c := serving(t, answer, func(s *Settings) {
 		s.KeyHint = "--key"
+		s.Redact = func(text string) string { return strings.ReplaceAll(text, "late-token", "[gone]") }
 		s.Sign = func(_ context.Context, call *httpclient.Call) error {
 			call.Queued = time.Minute
 			return nil
@@ -110,6 +112,9 @@ func TestClientExplains(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, out.Error); diff != "" {
 		t.Error(diff)
+	}
+	if got := out.ServerHeaders["server"]; got != "of [gone]" {
+		t.Errorf("the server's header %q", got)
 	}
 	if out.Queued != time.Minute {
 		t.Errorf("queued %v, want a minute", out.Queued)

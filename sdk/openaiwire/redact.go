@@ -17,6 +17,7 @@ import (
 type redactor struct {
 	long  []string // removed wherever they stand
 	short []string // removed where they stand alone; a dummy key "x" is in every word
+	also  func(string) string
 }
 
 const (
@@ -117,6 +118,9 @@ func (r *redactor) text(s string) string {
 	}
 	for _, form := range r.short {
 		s = replaceWord(s, form)
+	}
+	if r.also != nil {
+		s = r.also(s)
 	}
 	return s
 }
