@@ -78,11 +78,7 @@ func (k *compatible) Open(ctx context.Context, config backend.Config) (backend.O
 		EndpointPath: config.Options.String(optionEndpointPath),
 	}
 	k.redact = newRedactor(config, c.signer)
-	own, advice := k.redact, adviceOf(c)
-	settings.Explain = func(failure *fault.Error, header http.Header) {
-		advice.explain(failure, header)
-		own.fault(failure) // tokens that came after Open as well
-	}
+	settings.Explain, settings.Redact = adviceOf(c).explain, k.redact.text
 	settings.Config.RequestParams = k.ownParams(config.RequestParams)
 	if printable(c.compartment) {
 		settings.Header.Set(headerCompartment, c.compartment)
