@@ -181,8 +181,9 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 		plan, wrong = bench.NewPlan(b.core, b.description, b.plugin.Values(), bench.Said{
 			Given: func(flag string) bool { return fs.Changed(flag) || origins[flag] != "" },
 		})
+		before := slices.Clone(problems)
 		for _, p := range wrong {
-			if !mentioned(problems, p.Flag) {
+			if !mentioned(before, p.Flag) {
 				p.Origin = origins[p.Flag]
 				problems = append(problems, p)
 			}

@@ -87,6 +87,7 @@ func TestScripts(t *testing.T) {
 			"await":     await,
 			"status":    status,
 			"folder":    folder,
+			"runfile":   runfile,
 			"absent":    absent,
 			"hub":       startHub,
 			"awaitfile": awaitfile,
@@ -150,6 +151,21 @@ func folder(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has %d entries, want one", args[0], len(entries))
 	}
 	ts.Setenv(args[1], filepath.Join(ts.MkAbs(args[0]), entries[0].Name()))
+}
+
+// runfile PARENT LEVEL VAR sets VAR to the file of the run at a level in the
+// only folder in PARENT, however long the run took.
+func runfile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: runfile PARENT LEVEL VAR")
+	}
+	pattern := filepath.Join(ts.MkAbs(args[0]), "*", "*_num_concurrency_"+args[1]+"_time_*s.json")
+	found, err := filepath.Glob(pattern)
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d files match %s, want one", len(found), pattern)
+	}
+	ts.Setenv(args[2], found[0])
 }
 
 // awaitfile PARENT NAME LINES waits until the file NAME in the only folder in
