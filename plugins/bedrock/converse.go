@@ -44,13 +44,16 @@ func (b *converseBlock) add(e *event) {
 		}
 	}
 	if t := b.ToolUse; t != nil {
-		e.text.Tool = append(e.text.Tool, t.Name...)
-		if text := stringOf(t.Input); text != "" {
-			e.text.Tool = append(e.text.Tool, text...)
-		} else if isObject(t.Input) {
-			e.text.Tool = append(e.text.Tool, t.Input...)
-		}
+		e.text.Tool = append(append(e.text.Tool, t.Name...), toolInput(t.Input)...)
 	}
+}
+
+// toolInput is what a tool is called with: an object, in pieces a string.
+func toolInput(input json.RawMessage) []byte {
+	if isObject(input) {
+		return input
+	}
+	return []byte(stringOf(input))
 }
 
 type converseMetadata struct {

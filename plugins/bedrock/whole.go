@@ -51,7 +51,7 @@ func (a *answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 			e.text.Text = append(e.text.Text, b.Text...)
 			e.text.Reasoning = append(e.text.Reasoning, b.Thinking...)
 			if b.Type == "tool_use" {
-				e.text.Tool = append(append(e.text.Tool, b.Name...), b.Input...)
+				e.text.Tool = append(append(e.text.Tool, b.Name...), toolInput(b.Input)...)
 			}
 		}
 		a.record(e, at)
