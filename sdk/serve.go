@@ -17,6 +17,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/internal/handshake"
 	"github.com/genai-bench/genai-bench/sdk/internal/serve"
 	"github.com/genai-bench/genai-bench/sdk/internal/timeslice"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
 // Plugin is what a plugin binary holds.
@@ -66,6 +67,7 @@ func Serve(p Plugin) int {
 		return 1
 	}
 	logger := logTo(os.Stderr, p.Name, os.Getenv(handshake.LogLevelKey))
+	stamp.InheritedPackets() // closed to whatever the plugin may start
 	if err := timeslice.Shorten(); err != nil {
 		logger.Debug("no shorter time slice; arrivals may bundle on a busy machine", "error", err)
 	}

@@ -180,7 +180,11 @@ func (b *benchmarking) openPool(ctx context.Context, plan *bench.Plan, checksum 
 		EnvPassthrough: b.entry.Description.Plugin.EnvPassthrough, Logger: logger,
 	}
 	pool, opened, err := bench.OpenPool(ctx, workers.Options{
-		Launch:    func(ctx context.Context) (host.Runner, error) { return launchProcess(ctx, launch) },
+		Launch: func(ctx context.Context, packets *os.File) (host.Runner, error) {
+			own := launch
+			own.Packets = packets
+			return launchProcess(ctx, own)
+		},
 		Component: plan.Backend.Name,
 		Config:    b.backendConfig(plan),
 		Count:     b.core.NumWorkers,

@@ -107,7 +107,7 @@ func experimentOf(t *testing.T, b *answering, change func(*settings.Benchmark), 
 		t.Fatal(err)
 	}
 	pool, opened, err := bench.OpenPool(t.Context(), workers.Options{
-		Launch: func(context.Context) (host.Runner, error) { return host.InProcess(b) }, Component: "chatty", Logger: hclog.NewNullLogger(),
+		Launch: func(context.Context, *os.File) (host.Runner, error) { return host.InProcess(b) }, Component: "chatty", Logger: hclog.NewNullLogger(),
 	})
 	if err != nil || opened.Failed() {
 		t.Fatal(err, opened)

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/host"
+	"github.com/genai-bench/genai-bench/sdk/option"
+	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
 // RestartsMax is how many crashes of plugin processes an experiment survives.
@@ -35,7 +38,9 @@ const closeGrace = 10 * time.Second
 // Options configure a pool.
 type Options struct {
 	// Launch starts one process; host.Launch with its options is the real one.
-	Launch    func(ctx context.Context) (host.Runner, error)
+	// packets is what the process inherits (host.Options.Packets), nil for none;
+	// the pool closes it.
+	Launch    func(ctx context.Context, packets *os.File) (host.Runner, error)
 	Component string // the backend's name
 	Config    backend.Config
 	Count     int // processes; at least 1
@@ -50,6 +55,7 @@ type Options struct {
 type Pool struct {
 	o       Options
 	workers []*worker
+	capture capture
 	next    atomic.Uint64
 	crashes atomic.Int32
 
@@ -83,6 +89,11 @@ func Open(ctx context.Context, o Options) (*Pool, backend.Opened, error) {
 	o.Count = max(o.Count, 1)
 	closing, stop := context.WithCancel(context.Background())
 	p := &Pool{o: o, closing: closing, stop: stop, dead: make(chan struct{})}
+	p.capture = newCapture(o.Config.Clock, o.Count)
+	if p.capture.refused != nil && o.Config.Clock == backend.ClockPacket {
+		p.Close()
+		return nil, backend.Opened{Problems: []option.Problem{p.capture.problem()}}, nil
+	}
 	var first backend.Opened
 	for i := range o.Count {
 		w := &worker{index: i, pool: p, open: map[uint64]struct{}{}}
@@ -93,6 +104,9 @@ func Open(ctx context.Context, o Options) (*Pool, backend.Opened, error) {
 		}
 		if i == 0 {
 			first = opened
+			if p.capture.refused != nil && first.Clock == stamp.ClockSocket && first.ClockNote == "" {
+				first.ClockNote = p.capture.note()
+			}
 		}
 		p.workers = append(p.workers, w)
 		p.tending.Go(w.tend)
@@ -103,12 +117,20 @@ func Open(ctx context.Context, o Options) (*Pool, backend.Opened, error) {
 // launch starts a process, opens it and begins its session.
 func (w *worker) launch(ctx context.Context) (backend.Opened, error) {
 	o := w.pool.o
-	process, err := o.Launch(ctx)
+	config := o.Config
+	config.WorkerIndex, config.WorkerCount = w.index, o.Count
+	packets, firstPort, lastPort, err := w.pool.capture.open(w.index)
 	if err != nil {
 		return backend.Opened{}, err
 	}
-	config := o.Config
-	config.WorkerIndex, config.WorkerCount = w.index, o.Count
+	if packets != nil {
+		defer packets.Close() // the process has its own
+		config.LocalPortFirst, config.LocalPortLast = firstPort, lastPort
+	}
+	process, err := o.Launch(ctx, packets)
+	if err != nil {
+		return backend.Opened{}, err
+	}
 	opened, err := process.Open(ctx, o.Component, config)
 	if err != nil || opened.Failed() {
 		process.Kill()

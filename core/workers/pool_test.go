@@ -26,7 +26,7 @@ import (
 // tested over real processes.
 func TestMain(m *testing.M) {
 	if os.Getenv("PLUGIN_PROTOCOL_VERSIONS") != "" {
-		os.Exit(sdk.Serve(sdk.Plugin{Name: "scripted", Version: "1", Backends: []backend.Backend{&scripted{do: asAsked}}}))
+		os.Exit(sdk.Serve(sdk.Plugin{Name: "scripted", Version: "1", Backends: []backend.Backend{&scripted{open: remember, do: asAsked}}}))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -36,6 +36,10 @@ func asAsked(ctx context.Context, r *backend.Request, rec *backend.Recorder) {
 	if r.Chat.Messages[0].TextOf() == "block" {
 		<-ctx.Done()
 		rec.Fail(fault.New(fault.Connect, "the connection was closed under the request"))
+		return
+	}
+	if address, ok := strings.CutPrefix(r.Chat.Messages[0].TextOf(), "dial "); ok {
+		rec.Finish(0, backend.FinishStop, dialWithoutPrivilege(ctx, address))
 		return
 	}
 	rec.Finish(0, backend.FinishStop, strconv.Itoa(len(r.Chat.Messages[0].TextOf()))+" bytes")
@@ -114,7 +118,7 @@ type launcher struct {
 	refuse  error
 }
 
-func (l *launcher) launch(ctx context.Context) (host.Runner, error) {
+func (l *launcher) launch(ctx context.Context, packets *os.File) (host.Runner, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refuse != nil {
@@ -124,7 +128,7 @@ func (l *launcher) launch(ctx context.Context) (host.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := host.Launch(ctx, host.Options{Path: exe})
+	r, err := host.Launch(ctx, host.Options{Path: exe, Packets: packets})
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +314,7 @@ func TestCancelAllEndsEverythingOpen(t *testing.T) {
 }
 
 func TestAConfigurationThatIsRefusedIsNoPool(t *testing.T) {
-	launch := func(context.Context) (host.Runner, error) {
+	launch := func(context.Context, *os.File) (host.Runner, error) {
 		return host.InProcess(&scripted{open: func(backend.Config) backend.Opened {
 			return backend.Opened{Problems: []option.Problem{{Option: "x", Message: "wrong"}}}
 		}})

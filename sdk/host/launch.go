@@ -41,6 +41,10 @@ type Options struct {
 	// Logger takes the plugin's log (name it after the plugin), and its level decides from which level on
 	// the plugin logs at all; nil: nothing.
 	Logger hclog.Logger
+	// Packets is a socket of stamp.OpenPacketSocket, which the plugin inherits as
+	// file descriptor 3; nil: it gets none. The caller may close it once Launch
+	// has returned.
+	Packets *os.File
 	// TempDir is where the folder with the socket is made; "": the system's.
 	TempDir string
 
@@ -123,6 +127,9 @@ func (p *Process) config(path string, o Options, logger hclog.Logger) *goplugin.
 			cmd := exec.Command(path) //nolint:gosec // running a plugin is the purpose
 			cmd.Env = append(spec.Env, environment(o.Environ, o.EnvPassthrough)...)
 			cmd.Env = append(cmd.Env, handshake.LogLevelKey+"="+levelName(logger))
+			if o.Packets != nil {
+				cmd.ExtraFiles = []*os.File{o.Packets} // the first is number 3
+			}
 			p.child.cmd = cmd
 			return p.child, nil
 		},
