@@ -1,0 +1,32 @@
+package settings
+
+import "github.com/genai-bench/genai-bench/sdk/backend"
+
+// target declares the flags that say what is measured.
+func (b *Benchmark) target(d declarer) {
+	d.text(&b.APIBackend, "api-backend", "backend to measure; genai-bench plugins list shows those found")
+	d.text(&b.APIBase, "api-base", "address of the server, as http://127.0.0.1:8000, with or without /v1")
+	d.value(secretValue{&b.APIKey}, "api-key", "key for the server; better by the backend's environment variable")
+	d.value(enumValue{&b.Task, taskNames()}, "task", "what is asked of the model")
+	d.text(&b.APIModelName, "api-model-name", "model as the server names it")
+	d.value(jsonObject{&b.RequestParams}, "additional-request-params", `JSON object merged into every request, as '{"temperature": 0.5}'`)
+	b.Stream = true
+	d.flag(&b.Stream, "stream", "ask for streamed answers; --stream=false for whole ones")
+}
+
+// labels declares the flags that are stored with the results.
+func (b *Benchmark) labels(d declarer) {
+	d.text(&b.ServerEngine, "server-engine", "engine of the server, as vLLM, SGLang, TGI")
+	d.text(&b.ServerVersion, "server-version", "its version")
+	d.text(&b.ServerGPUType, "server-gpu-type", "its accelerator, as H100, MI300")
+	d.text(&b.ServerGPUCount, "server-gpu-count", "how many of them")
+	d.text(&b.Model, "model", "name of the model in results; default is the last part of --model-tokenizer or --api-model-name")
+}
+
+func taskNames() []string {
+	var names []string
+	for _, t := range backend.Tasks() {
+		names = append(names, string(t))
+	}
+	return names
+}
