@@ -23,7 +23,7 @@ const (
 	// RenewBefore is how long before its end a token is renewed, beside the
 	// requests that still use it. Clouds' tokens live an hour or more.
 	RenewBefore  = 5 * time.Minute
-	retryAfter   = 10 * time.Second // after a renewal that failed
+	retryAfter   = 10 * time.Second // after a renewal that brought no newer token
 	fetchTimeout = 60 * time.Second // of one attempt
 )
 
@@ -124,7 +124,9 @@ func (t *Tokens) run(f *fetching) {
 	defer t.mu.Unlock()
 	if err == nil {
 		t.current, t.have = token, true
-	} else {
+	}
+	// A metadata server gives out the same token until shortly before its end.
+	if again := token.Expires.Add(-RenewBefore); err != nil || !token.Expires.IsZero() && again.Before(time.Now()) {
 		t.retry = time.Now().Add(retryAfter)
 	}
 	t.under, f.err = nil, err
