@@ -44,8 +44,12 @@ type capture struct {
 }
 
 func newAnswer(x *exchange, g *generation, output []int, finish []string) *Answer {
+	var renderer Renderer = &openAI{g: g}
+	if g.renderer != nil {
+		renderer = g.renderer()
+	}
 	a := &Answer{
-		x: x, g: g, fault: &x.fault, renderer: g.renderer(), output: output, words: x.server.words,
+		x: x, g: g, fault: &x.fault, renderer: renderer, output: output, words: x.server.words,
 		id: strconv.FormatUint(mix(mix(x.server.config.Seed^x.record.Arrival)), 16), created: time.Now(),
 		sent: make([]int, len(output)), open: len(output), reasoning: make([]int, len(output)),
 		finish: make([]string, len(output)), means: make([]string, len(output)),

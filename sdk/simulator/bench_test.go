@@ -22,6 +22,7 @@ func BenchmarkToken(b *testing.B) {
 	x.wire = &h1Wire{conn: discard{}, record: x.record, chunked: true}
 	a := newAnswer(x, &generation{chat: true, model: "m", n: 1}, []int{1 << 30}, []string{"length"})
 	a.out = &deliverer{x: x, fault: a.fault}
+	a.renderer.Head(a)
 	x.record.Events, x.record.Writes = make([]Event, 0, b.N+2), make([]Write, 0, b.N+2)
 	b.ReportAllocs()
 	for k := 1; b.Loop(); k++ {

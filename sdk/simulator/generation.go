@@ -283,9 +283,6 @@ func (x *exchange) generate(g *generation) error {
 		return err
 	}
 	defer x.settle(sequences)
-	if g.renderer == nil {
-		g.renderer = func() Renderer { return &openAI{g: g} }
-	}
 	a := newAnswer(x, g, outputs, finish)
 	defer a.record()
 	if g.stream {
