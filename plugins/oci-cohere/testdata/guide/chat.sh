@@ -1,0 +1,15 @@
+genai-bench benchmark --api-backend oci-cohere \
+            --config-file /home/ubuntu/.oci/config \
+            --api-base "https://inference.generativeai.us-chicago-1.oci.oraclecloud.com" \
+            --api-model-name "c4ai-command-r-08-2024" \
+            --model-tokenizer "/home/ubuntu/c4ai-command-r-08-2024" \
+            --server-engine "SGLang" \
+            --task text-to-text \
+            --num-concurrency 1 \
+            --server-gpu-type A100-80G \
+            --server-version "command_r_082024_v1_7" \
+            --server-gpu-count 4 \
+            --max-time-per-run 15 \
+            --max-requests-per-run 300 \
+            --additional-request-params '{"compartmentId": "COMPARTMENTID", "endpointId": "ENDPOINTID", "servingType": "DEDICATED"}' \
+            --num-workers 4

@@ -1,0 +1,15 @@
+genai-bench benchmark --api-backend oci-cohere \
+            --config-file /home/ubuntu/.oci/config \
+            --api-base "https://ppe.inference.generativeai.us-chicago-1.oci.oraclecloud.com" \
+            --api-model-name "rerank-v3.5" \
+            --model-tokenizer "Cohere/rerank-v3.5" \
+            --server-engine "cohere-TensorRT" \
+            --task text-to-rerank \
+            --num-concurrency 1 \
+            --server-gpu-type A100-80G \
+            --server-version "1.7.0" \
+            --server-gpu-count 4 \
+            --max-time-per-run 15 \
+            --max-requests-per-run 3 \
+            --additional-request-params '{"compartmentId": "COMPARTMENTID", "endpointId": "ENDPOINTID", "servingType": "DEDICATED"}' \
+            --num-workers 4
