@@ -12,6 +12,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/core/bench"
 	"github.com/genai-bench/genai-bench/core/catalog"
+	"github.com/genai-bench/genai-bench/core/nearest"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -238,7 +239,7 @@ func onlyKnown(fs *pflag.FlagSet, keys map[string]any) map[string]any {
 		name := strings.ReplaceAll(key, "_", "-")
 		var names []string
 		fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if fs.Lookup(name) != nil || len(settings.Nearest(name, names)) > 0 {
+		if fs.Lookup(name) != nil || len(nearest.Words(name, names)) > 0 {
 			known[key] = value
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/live"
 	"github.com/genai-bench/genai-bench/core/load"
@@ -36,6 +37,10 @@ type Tokenizer interface {
 type Workload struct {
 	Corpus    *prompt.Corpus
 	Tokenizer Tokenizer // nil for tasks that count no tokens
+	// Gallery is the pictures of tasks that show some; nil is synthetic ones.
+	Gallery *prompt.Gallery
+	// Conversations are recorded ones, to be held again; nil is none.
+	Conversations dataset.Conversations
 	// Template is the model's chat template where sizes count the rendered chat;
 	// else nil.
 	Template prompt.Template

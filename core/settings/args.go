@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/genai-bench/genai-bench/core/nearest"
 )
 
 // Sift reads a command line against flags as pflag would, but does not stop at
@@ -88,7 +90,7 @@ func UnknownFlag(fs *pflag.FlagSet, name string, owners []string, chosen string)
 	}
 	var names []string
 	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := Nearest(name, names); len(near) > 0 {
+	if near := nearest.Words(name, names); len(near) > 0 {
 		p.Hint = "did you mean --" + strings.Join(near, ", --") + "?"
 	}
 	return p

@@ -346,18 +346,6 @@ func TestQuestionsAreAskedUntilTheAnswerFits(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"num-concurrency", "num-workers", "api-base", "api-key", "task"}
-	for word, want := range map[string][]string{
-		"num-concurency": {"num-concurrency"}, "api-bsae": {"api-base"}, "tsak": {"task"}, "zzzzzz": nil, "num-work": {"num-workers"},
-	} {
-		got := settings.Nearest(word, names)
-		if len(want) == 0 && len(got) != 0 || len(want) > 0 && (len(got) == 0 || got[0] != want[0]) {
-			t.Errorf("Nearest(%q) = %v, want first %v", word, got, want)
-		}
-	}
-}
-
 func FuzzSift(f *testing.F) {
 	f.Add("--api-base\x00http://x\x00--seed=1")
 	f.Add("--\x00--x\x00-h")

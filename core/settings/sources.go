@@ -16,6 +16,8 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/genai-bench/genai-bench/core/nearest"
 )
 
 // EnvPrefix begins the environment variable of every flag: --api-base is read
@@ -139,7 +141,7 @@ func Layer(flags *pflag.FlagSet, environ []string, filePath string, fileKeys map
 		name := strings.ReplaceAll(key, "_", "-")
 		if flags.Lookup(name) == nil || slices.Contains(fileExcluded[:], name) {
 			p := Problem{Origin: origin, Message: fmt.Sprintf("unknown key %q", key)}
-			if near := Nearest(name, names); len(near) > 0 {
+			if near := nearest.Words(name, names); len(near) > 0 {
 				p.Hint = "did you mean " + strings.Join(near, ", ") + "?"
 			}
 			problems = append(problems, p)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genai-bench/genai-bench/core/nearest"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
 
@@ -108,7 +109,7 @@ func (v enumValue) Set(text string) error {
 		}
 	}
 	hint := ""
-	if near := Nearest(strings.ToLower(text), v.allowed); len(near) > 0 {
+	if near := nearest.Words(strings.ToLower(text), v.allowed); len(near) > 0 {
 		hint = fmt.Sprintf("; did you mean %s?", near[0])
 	}
 	return fmt.Errorf("%q is not one of %s%s", text, strings.Join(v.allowed, ", "), hint)

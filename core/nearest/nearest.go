@@ -1,9 +1,10 @@
-package settings
+// Package nearest finds what a mistyped word may have meant.
+package nearest
 
-// Nearest returns the candidates closest to word, best first, at most three:
+// Words returns the candidates closest to word, best first, at most three:
 // those within a third of the word's length in edits (at least two) and within
 // two of the closest, and those that word is a prefix of.
-func Nearest(word string, candidates []string) []string {
+func Words(word string, candidates []string) []string {
 	limit := max(2, len(word)/3)
 	type scored struct {
 		text  string
