@@ -23,6 +23,7 @@ type drive struct {
 	err       error
 	lateness  time.Duration // summed
 	inLine    time.Duration // summed waits for Open.MaxInFlight
+	inSession time.Duration // summed waits for a session's request before
 }
 
 // expect says which ends are to wake the driver.
@@ -48,7 +49,7 @@ func (d *drive) send(turn turn) bool {
 	if d.isStopped() {
 		return false
 	}
-	ticket := Ticket{N: d.result.Sent, User: turn.user, Intended: turn.at, Waited: turn.waited, Dispatched: d.now()}
+	ticket := Ticket{N: d.result.Sent, User: turn.user, Arrival: turn.arrival, Intended: turn.at, Waited: turn.waited, Dispatched: d.now()}
 	if ticket.Intended > ticket.Dispatched {
 		ticket.StartAt = ticket.Intended
 	}
@@ -57,7 +58,7 @@ func (d *drive) send(turn turn) bool {
 		return false
 	}
 	d.mu.Lock()
-	d.inFlight[ticket.N] = turn.user
+	d.inFlight[ticket.N] = owner{turn.user, turn.arrival}
 	d.mu.Unlock()
 	if err := d.sender.Send(d.requests, ticket); err != nil {
 		d.mu.Lock()
@@ -71,6 +72,9 @@ func (d *drive) send(turn turn) bool {
 		return false
 	}
 	d.record(ticket)
+	if turn.follows {
+		d.result.FollowUps++
+	}
 	if d.limits.MaxRequests > 0 && d.result.Sent == d.limits.MaxRequests {
 		d.stopped(StopRequests, d.result.LastSend)
 		return false
@@ -166,10 +170,13 @@ func (d *drive) drain() {
 	if r.Waited > 0 {
 		r.WaitMean = d.inLine / time.Duration(r.Waited)
 	}
+	if r.SessionWaited > 0 {
+		r.SessionWaitMean = d.inSession / time.Duration(r.SessionWaited)
+	}
 	window := r.StopAt.Sub(r.Start)
 	r.Asked = d.engine.asked(window)
 	if window > 0 {
-		r.Achieved = float64(r.Sent) / window.Seconds()
+		r.Achieved = float64(r.Sent-r.FollowUps) / window.Seconds()
 	}
 }
 

@@ -49,7 +49,11 @@ type Open struct {
 	// many wait in order for one to end. 0 is no limit, as an open loop should
 	// have it.
 	MaxInFlight int
-	Seed        uint64
+	// Sessions lets the requests of the schedule begin sessions: a request that is
+	// reported by Run.DoneAfter is followed by another of the same session, after
+	// the pause. Rate is that of the beginnings.
+	Sessions bool
+	Seed     uint64
 }
 
 func (u Users) check() error {

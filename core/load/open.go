@@ -17,8 +17,10 @@ func (d *drive) open(arrivals schedule, maxInFlight int) {
 	if maxInFlight > 0 {
 		d.expect(true, false)
 	}
+	number := uint64(0)
 	for next := arrivals.Next(); ; next = arrivals.Next() {
-		arrival := turn{at: later(d.result.Start, next)}
+		arrival := turn{at: later(d.result.Start, next), arrival: number}
+		number++
 		if next == forever {
 			d.stopped(StopSchedule, max(d.result.LastSend, d.result.Start))
 			return

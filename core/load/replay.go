@@ -9,9 +9,16 @@ import (
 // Replay sends at recorded times, once each, whatever the server does: an open
 // loop whose schedule is a trace.
 type Replay struct {
-	Offsets     []time.Duration // from the start, in order; it is not changed
-	MaxInFlight int             // as of Open
+	Offsets []time.Duration // from the start, in order; it is not changed
+	// Sessions are the session that each arrival belongs to, a number from 0, or
+	// -1 for none; nil: there are none. The requests of a session keep their
+	// order: one is not sent before the one before has ended, however slow the
+	// server is. Nobody could ask a question about an answer that is not there.
+	Sessions    []int
+	MaxInFlight int // as of Open
 }
+
+func (r Replay) session(arrival uint64) int { return r.Sessions[arrival] }
 
 func (r Replay) check() error {
 	switch {
@@ -19,6 +26,9 @@ func (r Replay) check() error {
 		return errors.New("the schedule has no arrival")
 	case r.MaxInFlight < 0:
 		return fmt.Errorf("the limit of requests in flight is %d and must be at least 1, or 0 for none", r.MaxInFlight)
+	}
+	if r.Sessions != nil && len(r.Sessions) != len(r.Offsets) {
+		return fmt.Errorf("the schedule has %d arrivals and says the session of %d", len(r.Offsets), len(r.Sessions))
 	}
 	last := time.Duration(0)
 	for i, offset := range r.Offsets {

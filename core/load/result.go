@@ -53,6 +53,18 @@ type Result struct {
 	WaitMean, WaitMax time.Duration
 	Unsent            uint64
 
+	// SessionWaited requests of a Replay were due before the request of their
+	// session before them had ended, and were sent when it had: so much later than
+	// the recording has it. SessionUnsent ones were still held back when the run
+	// stopped.
+	SessionWaited                   uint64
+	SessionWaitMean, SessionWaitMax time.Duration
+	SessionUnsent                   uint64
+
+	// FollowUps are the requests of Open with Sessions that went on with a
+	// session; Asked and Achieved leave them out.
+	FollowUps uint64
+
 	Asked    float64 // requests per second, on average of that time; 0 for the closed loops
 	Achieved float64 // requests per second sent, from Start to StopAt
 

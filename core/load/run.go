@@ -43,11 +43,18 @@ type Sender interface {
 
 // Ticket is the permission to send one request.
 type Ticket struct {
-	N    uint64 // counts the requests of the run, from 0
-	User int    // Users, Closed: whose turn it is, from 0; Open: 0
+	N uint64 // counts the requests of the run, from 0
+	// User is whose turn it is: for Users and Closed the user, from 0; for Open
+	// with Sessions the number of the arrival that began the session, from 0; for
+	// Replay the session, or -1; else 0.
+	User int
+	// Arrival is the number in the schedule, from 0, of the open loops' requests;
+	// for one that goes on with a session, of that session's first.
+	Arrival uint64
 	// Intended is when the schedule wants the request sent: the arrival, the
 	// spawning of the user, or the end of the user's answer before and of the
-	// thinking that follows it.
+	// thinking that follows it. For a request of a recorded session it is no
+	// earlier than the end of the session's request before.
 	Intended stamp.Nanos
 	// Waited is how long from Intended the arrival stood in line for
 	// Open.MaxInFlight: until a request ended whose place it took.
@@ -88,9 +95,9 @@ type Run struct {
 	wake chan struct{} // something below has changed; never blocks
 
 	mu       sync.Mutex
-	inFlight map[uint64]int // N to user
-	freed    []turn         // while turns is set
-	turns    bool           // an end is somebody's turn: a user's, or the next in line's
+	inFlight map[uint64]owner // by N
+	freed    []turn           // while turns is set
+	turns    bool             // an end is somebody's turn: a user's, or the next in line's
 	draining bool
 	stop     StopReason // what Stop was told; "" while it was not called
 	counts   Counts
@@ -99,12 +106,22 @@ type Run struct {
 
 // turn is a user that may send, or an arrival.
 type turn struct {
-	user   int
-	at     stamp.Nanos   // since when
-	waited time.Duration // of an arrival: as of Ticket
-	order  uint64        // in the agenda
-	pause  time.Duration // where paused: in place of thinking
-	paused bool
+	user    int
+	arrival uint64
+	at      stamp.Nanos   // since when
+	waited  time.Duration // of an arrival: as of Ticket
+	order   uint64        // in the agenda
+	pause   time.Duration // where paused: in place of thinking
+	paused  bool
+	follows bool // goes on with a session of an open loop
+	// released was held back until its session's request before had ended.
+	released bool
+}
+
+// owner is whose a request in flight is.
+type owner struct {
+	user    int
+	arrival uint64
 }
 
 // Counts are a run's figures at a moment.
@@ -126,7 +143,7 @@ func New(engine Engine, limits Limits, options Options) (*Run, error) {
 	}
 	r := &Run{
 		engine: engine, limits: limits, now: options.Now, lead: max(0, options.Lead), begin: max(0, options.Begin),
-		wake: make(chan struct{}, 1), inFlight: make(map[uint64]int),
+		wake: make(chan struct{}, 1), inFlight: make(map[uint64]owner),
 	}
 	if r.now == nil {
 		r.now = stamp.Now
@@ -143,7 +160,7 @@ func (r *Run) Done(n uint64) bool { return r.done(n, turn{}) }
 
 // DoneAfter is Done where the request's user goes on after a pause of the
 // caller's choice in place of the engine's think time: within a conversation,
-// say. It is for Users and Closed.
+// say. It is for Users, Closed and Open with Sessions.
 func (r *Run) DoneAfter(n uint64, pause time.Duration) bool {
 	return r.done(n, turn{pause: pause, paused: true})
 }
@@ -151,12 +168,12 @@ func (r *Run) DoneAfter(n uint64, pause time.Duration) bool {
 func (r *Run) done(n uint64, next turn) bool {
 	next.at = r.now()
 	r.mu.Lock()
-	user, ok := r.inFlight[n]
+	of, ok := r.inFlight[n]
 	if ok {
 		delete(r.inFlight, n)
 		r.counts.Finished++
 		if r.turns {
-			next.user = user
+			next.user, next.arrival = of.user, of.arrival
 			r.freed = append(r.freed, next)
 		}
 	}
@@ -219,9 +236,17 @@ func (r *Run) Drive(ctx context.Context, sender Sender) (Result, error) {
 	}
 	switch engine := r.engine.(type) {
 	case Open:
-		d.open(engine.Arrivals(), engine.MaxInFlight)
+		if engine.Sessions {
+			d.sessions(engine.Arrivals(), beginsSession, engine.MaxInFlight)
+		} else {
+			d.open(engine.Arrivals(), engine.MaxInFlight)
+		}
 	case Replay:
-		d.open(engine.arrivals(), engine.MaxInFlight)
+		if engine.Sessions != nil {
+			d.sessions(engine.arrivals(), engine.session, engine.MaxInFlight)
+		} else {
+			d.open(engine.arrivals(), engine.MaxInFlight)
+		}
 	case Users:
 		d.users(engine)
 	case Closed:
