@@ -17,6 +17,8 @@ type Report struct {
 	Code    string // "code", text or number as spelled
 	Kind    string // "type" or "status"
 	Message string
+	// RequestID is the provider's id of the request, where the body has it.
+	RequestID string
 }
 
 // ReadReport reads the body of an error answer, or the error of a stream, in any
@@ -24,6 +26,7 @@ type Report struct {
 //
 //	{"error":{"message","type","code","status"}}  OpenAI, Anthropic, Google
 //	{"error":"text"}, {"code","message"}          others, OCI
+//	{"id","message"}, {…,"request_id"}            Cohere, Anthropic
 //	{"detail":"text" | [{"msg","loc"}]}           FastAPI
 //	[{…}]                                         Google, in streams that are arrays
 //	plain text, HTML
@@ -45,9 +48,12 @@ func ReadReport(body []byte) Report {
 		if report.Code == "" {
 			report.Code = scalarOf(top["code"])
 		}
+		if report.RequestID == "" {
+			report.RequestID = requestIDOf(top)
+		}
 		return report
 	}
-	report := Report{Code: scalarOf(top["code"]), Kind: textOf(top["type"]), Message: textOf(top["message"])}
+	report := Report{Code: scalarOf(top["code"]), Kind: textOf(top["type"]), Message: textOf(top["message"]), RequestID: requestIDOf(top)}
 	if report.Kind == "" {
 		report.Kind = textOf(top["status"])
 	}
@@ -58,6 +64,13 @@ func ReadReport(body []byte) Report {
 		report.Message = string(body)
 	}
 	return report
+}
+
+func requestIDOf(top map[string]json.RawMessage) string {
+	if id := textOf(top["request_id"]); id != "" {
+		return id
+	}
+	return textOf(top["id"])
 }
 
 func textOf(value json.RawMessage) string {
@@ -158,7 +171,7 @@ func newFailure(status int, report Report, classify func(status int, r Report) f
 			class = fault.OfHTTPStatus(known)
 		}
 	}
-	e := &fault.Error{Class: class, HTTPStatus: known, ProviderCode: report.Code, Message: report.Message}
+	e := &fault.Error{Class: class, HTTPStatus: known, ProviderCode: report.Code, Message: report.Message, RequestID: report.RequestID}
 	// A code that only repeats the status says less than the word beside it.
 	if report.Kind != "" && (e.ProviderCode == "" || e.ProviderCode == strconv.Itoa(known)) {
 		e.ProviderCode = report.Kind

@@ -17,6 +17,8 @@ func TestReportsOfAllShapes(t *testing.T) {
 		`[{"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED"}}]`:    {Code: "429", Kind: "RESOURCE_EXHAUSTED", Message: "quota"},
 		`{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}`: {Kind: "overloaded_error", Message: "Overloaded"},
 		`{"code": "NotAuthenticated", "message": "no"}`:                                     {Code: "NotAuthenticated", Message: "no"},
+		`{"id": "9f3c", "message": "invalid api token"}`:                                    {Message: "invalid api token", RequestID: "9f3c"},
+		`{"type": "error", "error": {"type": "x", "message": "m"}, "request_id": "req_1"}`:  {Kind: "x", Message: "m", RequestID: "req_1"},
 		`{"error": "text"}`:  {Message: "text"},
 		`{"detail": "text"}`: {Message: "text"},
 		`{"detail": [{"loc": ["body", 0], "msg": "wrong"}]}`: {Message: "body.0: wrong"},
