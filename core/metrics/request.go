@@ -41,6 +41,8 @@ type Request struct {
 	OutputSource   string `json:"output_tokens_source,omitempty"` // usage or tokenizer
 	BundledEvents  int    `json:"bundled_events,omitempty"`       // whose stamp is the last of several segments
 	OutputEvents   int    `json:"output_events,omitempty"`
+	FirstFlags     string `json:"first_output_flags,omitempty"` // why the stamp of ttft may be less exact than the clock promises: stamp.Flags
+	EndFlags       string `json:"last_byte_flags,omitempty"`    // the same of e2e_latency
 	Worker         int    `json:"worker,omitempty"`
 	PartialAnswer  bool   `json:"partial,omitempty"` // a failure after output had arrived
 	BytesSent      int64  `json:"bytes_sent,omitempty"`
@@ -202,7 +204,7 @@ func Derive(task backend.Task, rec *Record) Request {
 	} else if outputs.first == 0 {
 		// What has no stream has no first output either: the whole answer is the
 		// first, as in the Python tool.
-		r.TTFT, r.FirstNanos = r.E2ELatency, o.LastByte
+		r.TTFT, r.FirstNanos, r.FirstFlags = r.E2ELatency, o.LastByte, r.EndFlags
 		if rec.Intended != 0 && o.LastByte != 0 {
 			r.TTFTFromIntended = Seconds(o.LastByte.Sub(rec.Intended))
 		}
@@ -252,7 +254,7 @@ func (r *Request) answer(task backend.Task, rec *Record) {
 func (r *Request) withoutFirst() outputs {
 	n := None()
 	r.TTFT, r.TTFTFromLeft, r.TTFTFromIntended, r.TTFOT, r.ITLMean, r.ITLMax = n, n, n, n, n, n
-	r.FirstNanos = 0
+	r.FirstNanos, r.FirstFlags = 0, ""
 	return outputs{}
 }
 
@@ -273,6 +275,7 @@ func (r *Request) fail(o *backend.Outcome) {
 func (r *Request) transport(rec *Record) {
 	o := rec.Outcome
 	r.Clock, r.TxClock = name(o.Clock), name(o.TxClock)
+	r.EndFlags = o.LastByteFlags.String()
 	r.ConnReused = o.Connect.Reused
 	r.BytesSent, r.BytesReceived, r.Retransmits = o.BytesSent, o.BytesReceived, max(o.Retransmits, 0)
 	if o.RTT > 0 {
@@ -364,6 +367,7 @@ func (r *Request) events(o *backend.Outcome) outputs {
 		}
 		if out.first == 0 {
 			out.first = e.At
+			r.FirstFlags = e.Flags.String()
 		} else {
 			gap := e.At.Sub(out.last)
 			gapSum += gap

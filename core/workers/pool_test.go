@@ -225,10 +225,15 @@ func TestACrashCostsItsRequestsInFlightAndNothingElse(t *testing.T) {
 func TestNothingIsLostWhileProcessesDie(t *testing.T) {
 	l := &launcher{}
 	c := collect(t)
-	p := open(t, l, 2, c.outcome)
+	const n, inFlight, crashes = 3000, 100, 3
+	room := make(chan struct{}, inFlight)
+	p := open(t, l, 2, func(worker int, o *backend.Outcome) {
+		c.outcome(worker, o)
+		<-room
+	})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for i := range 3 {
+		for i := range crashes {
 			time.Sleep(30 * time.Millisecond)
 			for deadline := time.Now().Add(10 * time.Second); l.launched() < 2+i && time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
@@ -236,8 +241,8 @@ func TestNothingIsLostWhileProcessesDie(t *testing.T) {
 			l.crash(t)
 		}
 	})
-	const n = 3000
 	for seq := uint64(1); seq <= n; seq++ {
+		room <- struct{}{}
 		if err := p.Start(chat(seq, "ok")); err != nil {
 			t.Fatal(err)
 		}
@@ -256,8 +261,8 @@ func TestNothingIsLostWhileProcessesDie(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d requests were in flight at the crashes", failed, n)
-	if failed > n/10 {
-		t.Errorf("%d of %d requests failed", failed, n)
+	if failed > crashes*inFlight {
+		t.Errorf("%d of %d requests failed, more than could be in flight", failed, n)
 	}
 }
 

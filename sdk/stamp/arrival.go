@@ -73,6 +73,24 @@ const (
 	FellBack
 )
 
+// flagNames are in the order of the bits.
+var flagNames = [...]string{"bundled", "waited", "coalesced", "ambiguous", "around-step", "fell-back"}
+
+// String names the flags, joined by commas; "" where there is none.
+func (f Flags) String() string {
+	text := ""
+	for i, name := range flagNames {
+		switch {
+		case f&(1<<i) == 0:
+		case text == "":
+			text = name
+		default:
+			text += "," + name
+		}
+	}
+	return text
+}
+
 // Arrival is when bytes got to this host, and when this program got to them.
 type Arrival struct {
 	At    Nanos // the bytes were deliverable in order

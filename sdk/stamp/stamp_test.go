@@ -310,3 +310,17 @@ func TestDialFailures(t *testing.T) {
 		}
 	}
 }
+
+func TestFlagsHaveNames(t *testing.T) {
+	for want, flags := range map[string]stamp.Flags{
+		"":                      0,
+		"bundled":               stamp.Bundled,
+		"waited,ambiguous":      stamp.Waited | stamp.Ambiguous,
+		"coalesced,around-step": stamp.Coalesced | stamp.AroundStep,
+		"fell-back":             stamp.FellBack,
+	} {
+		if got := flags.String(); got != want {
+			t.Errorf("%#x is %q, want %q", uint16(flags), got, want)
+		}
+	}
+}

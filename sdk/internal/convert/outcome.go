@@ -102,6 +102,7 @@ func exchangeToProto(m *outcomeMessage, x *stamp.Exchange) {
 	}
 	out.SendStartNs, out.HandedNs, out.LeftNs, out.AckedNs = int64(x.SendStart), int64(x.Handed), int64(x.Left), int64(x.Acked)
 	out.HeadersNs, out.LastByteNs, out.ReadEndNs = int64(x.Headers), int64(x.LastByte), int64(x.ReadEnd)
+	out.HeadersFlags, out.LastByteFlags = uint32(x.HeadersFlags), uint32(x.LastByteFlags)
 	out.Clock, out.TxClock = pluginv1.Clock(x.Clock), pluginv1.Clock(x.TxClock)
 	out.BytesSent, out.BytesReceived = x.BytesSent, x.BytesReceived
 	if x.RTT != 0 || x.Retransmits >= 0 {
@@ -227,6 +228,7 @@ func exchangeFromProto(p *pluginv1.Outcome) stamp.Exchange {
 		SendStart: stamp.Nanos(p.GetSendStartNs()), Handed: stamp.Nanos(p.GetHandedNs()),
 		Left: stamp.Nanos(p.GetLeftNs()), Acked: stamp.Nanos(p.GetAckedNs()),
 		Headers: stamp.Nanos(p.GetHeadersNs()), LastByte: stamp.Nanos(p.GetLastByteNs()), ReadEnd: stamp.Nanos(p.GetReadEndNs()),
+		HeadersFlags: stamp.Flags(p.GetHeadersFlags()), LastByteFlags: stamp.Flags(p.GetLastByteFlags()),
 		Clock: known(p.GetClock(), stamp.ClockPacket), TxClock: known(p.GetTxClock(), stamp.ClockPacket),
 		BytesSent: p.GetBytesSent(), BytesReceived: p.GetBytesReceived(),
 		Retransmits: -1, Peer: p.GetPeer(),

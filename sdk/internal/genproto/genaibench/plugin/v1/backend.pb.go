@@ -1551,6 +1551,9 @@ type Outcome struct {
 	// Nanoseconds by the provider's name.
 	ServerTimesNs map[string]int64  `protobuf:"bytes,25,rep,name=server_times_ns,json=serverTimesNs,proto3" json:"server_times_ns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	ServerHeaders map[string]string `protobuf:"bytes,26,rep,name=server_headers,json=serverHeaders,proto3" json:"server_headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// As Events.flags, of headers_ns and of last_byte_ns.
+	HeadersFlags  uint32 `protobuf:"varint,27,opt,name=headers_flags,json=headersFlags,proto3" json:"headers_flags,omitempty"`
+	LastByteFlags uint32 `protobuf:"varint,28,opt,name=last_byte_flags,json=lastByteFlags,proto3" json:"last_byte_flags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1765,6 +1768,20 @@ func (x *Outcome) GetServerHeaders() map[string]string {
 		return x.ServerHeaders
 	}
 	return nil
+}
+
+func (x *Outcome) GetHeadersFlags() uint32 {
+	if x != nil {
+		return x.HeadersFlags
+	}
+	return 0
+}
+
+func (x *Outcome) GetLastByteFlags() uint32 {
+	if x != nil {
+		return x.LastByteFlags
+	}
+	return 0
 }
 
 type Connect struct {
@@ -2485,7 +2502,7 @@ const file_genaibench_plugin_v1_backend_proto_rawDesc = "" +
 	"\x06Speech\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05voice\x18\x02 \x01(\tR\x05voice\x12\x16\n" +
-	"\x06format\x18\x03 \x01(\tR\x06format\"\x87\n" +
+	"\x06format\x18\x03 \x01(\tR\x06format\"\xd4\n" +
 	"\n" +
 	"\aOutcome\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x124\n" +
@@ -2518,7 +2535,9 @@ const file_genaibench_plugin_v1_backend_proto_rawDesc = "" +
 	"\x05media\x18\x17 \x01(\v2\x1b.genaibench.plugin.v1.MediaR\x05media\x127\n" +
 	"\avectors\x18\x18 \x01(\v2\x1d.genaibench.plugin.v1.VectorsR\avectors\x12X\n" +
 	"\x0fserver_times_ns\x18\x19 \x03(\v20.genaibench.plugin.v1.Outcome.ServerTimesNsEntryR\rserverTimesNs\x12W\n" +
-	"\x0eserver_headers\x18\x1a \x03(\v20.genaibench.plugin.v1.Outcome.ServerHeadersEntryR\rserverHeaders\x1a@\n" +
+	"\x0eserver_headers\x18\x1a \x03(\v20.genaibench.plugin.v1.Outcome.ServerHeadersEntryR\rserverHeaders\x12#\n" +
+	"\rheaders_flags\x18\x1b \x01(\rR\fheadersFlags\x12&\n" +
+	"\x0flast_byte_flags\x18\x1c \x01(\rR\rlastByteFlags\x1a@\n" +
 	"\x12ServerTimesNsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a@\n" +
