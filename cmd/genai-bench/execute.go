@@ -220,7 +220,7 @@ func (b *benchmarking) backendConfig(plan *bench.Plan) backend.Config {
 		inFlight = max(inFlight, l.Concurrency)
 	}
 	c := backend.Config{
-		Task: plan.Task, Model: s.APIModelName, APIBase: s.APIBase, APIKey: s.APIKey,
+		Task: plan.Task, Requests: plan.Kind, Model: s.APIModelName, APIBase: s.APIBase, APIKey: s.APIKey,
 		Options: plan.Options, RequestParams: plan.Params,
 		Limits: backend.Limits{Connect: s.ConnectTimeout, ResponseHeader: s.HeaderTimeout, Idle: s.IdleTimeout, Total: s.RequestTimeout},
 		TLS:    backend.TLS{CAFile: s.CAFile, Insecure: s.Insecure, ClientCertFile: s.ClientCert, ClientKeyFile: s.ClientKey},

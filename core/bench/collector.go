@@ -10,6 +10,7 @@ import (
 	"github.com/genai-bench/genai-bench/core/live"
 	"github.com/genai-bench/genai-bench/core/machine"
 	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
 
@@ -133,15 +134,20 @@ func (c *collector) count(rec *metrics.Record) {
 	rec.OutputTokensCounted, rec.ReasoningTokensCounted = total, reasoning
 }
 
-// describe notes on the record what its request is counted in, other than
-// tokens.
-func describe(rec *metrics.Record, q *backend.Request) {
-	switch {
+// describe notes on the record what its request is counted in, other than the
+// tokens of a prompt.
+func describe(rec *metrics.Record, item *prompt.Item) {
+	switch q := item.Request; {
 	case q.Embed != nil:
 		rec.Inputs = len(q.Embed.Inputs) + len(q.Embed.Images)
 	case q.Rerank != nil:
 		rec.Inputs = len(q.Rerank.Documents)
 	case q.Speech != nil:
 		rec.Characters = utf8.RuneCountInString(q.Speech.Text)
+	}
+	if rec.Inputs > 0 && rec.InputTokensAsked > 0 {
+		// The scenario names the size of one document; the request has a batch of
+		// them, all exact.
+		rec.InputTokensAsked = item.InputTokens
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/genai-bench/genai-bench/core/load"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/prompt"
-	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/workers"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
@@ -306,7 +305,7 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 		return a, err
 	}
 	a.Scenario, a.IterationType = r.scenario.Written, string(x.plan.Iteration)
-	a.NumConcurrency, a.BatchSize = r.level.Concurrency, r.level.BatchSize
+	a.NumConcurrency, a.BatchSize = r.level.Concurrency, max(r.level.BatchSize, 1)
 	if r.level.Rate > 0 {
 		a.NumConcurrency, a.RequestRate, a.Distribution = r.level.Number(x.plan.Iteration), r.level.Rate, s.Distribution
 	}
@@ -345,20 +344,13 @@ func AuthConfig(plan *Plan) json.RawMessage {
 // levelsOf lists the levels for the metadata.
 func (p *Plan) levelsOf() (concurrency, batch []int) {
 	for _, l := range p.Levels {
-		switch {
-		case p.Iteration == scenario.BatchSize:
-			batch = append(batch, l.BatchSize)
-		default:
-			concurrency = append(concurrency, l.Number(p.Iteration))
+		n := l.Concurrency
+		if l.Rate > 0 {
+			n = l.Number(p.Iteration)
 		}
+		concurrency, batch = append(concurrency, n), append(batch, max(l.BatchSize, 1))
 	}
-	if concurrency == nil {
-		concurrency = []int{1}
-	}
-	if batch == nil {
-		batch = []int{1}
-	}
-	return concurrency, batch
+	return unique(concurrency), unique(batch)
 }
 
 // Metadata fills in what the plan decides; the caller adds what only it knows.

@@ -84,17 +84,17 @@ func (c *checker) levels() {
 		if c.said.Given("num-concurrency") {
 			c.warn("--num-concurrency is ignored: with --qps-level the rate decides how many requests are in flight")
 		}
+		batch := c.oneBatch()
+		p.Iteration = scenario.NumConcurrency // whose place the rates take in files
 		for _, q := range unique(s.QPSLevels) {
-			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: 1, Rate: q})
+			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: batch, Rate: q})
 		}
 		return
 	}
 	if p.Iteration == scenario.BatchSize {
+		inFlight := c.oneConcurrency()
 		for _, b := range unique(s.BatchSize) {
-			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: b})
-		}
-		if c.said.Given("num-concurrency") && !slices.Equal(s.NumConcurrency, []int{1}) {
-			c.warn("--num-concurrency is ignored: task %s varies --batch-size with one request in flight", p.Task)
+			p.Levels = append(p.Levels, Level{Concurrency: inFlight, BatchSize: b})
 		}
 		return
 	}
@@ -102,8 +102,39 @@ func (c *checker) levels() {
 		c.warn("--batch-size is ignored by task %s", p.Task)
 	}
 	for _, n := range unique(s.NumConcurrency) {
-		p.Levels = append(p.Levels, Level{Concurrency: n, BatchSize: 1})
+		p.Levels = append(p.Levels, Level{Concurrency: n})
 	}
+}
+
+// oneBatch is the batch size of an open loop, whose levels are rates: 0 where
+// the task has no batches.
+func (c *checker) oneBatch() int {
+	p, sizes := c.plan, unique(c.plan.Settings.BatchSize)
+	switch {
+	case p.Iteration != scenario.BatchSize:
+		if c.said.Given("batch-size") {
+			c.warn("--batch-size is ignored by task %s", p.Task)
+		}
+		return 0
+	case !c.said.Given("batch-size"):
+		return 1
+	case len(sizes) > 1:
+		c.wrong("batch-size", "give one batch size, and an experiment for each", "and --qps-level both have several values; an experiment varies one")
+	}
+	return sizes[0]
+}
+
+// oneConcurrency is how many requests of batches are in flight: one, unless the
+// user gives one other number.
+func (c *checker) oneConcurrency() int {
+	numbers := unique(c.plan.Settings.NumConcurrency)
+	if !c.said.Given("num-concurrency") {
+		return 1
+	}
+	if len(numbers) > 1 {
+		c.wrong("num-concurrency", "give one number, and an experiment for each", "has several values, and task %s varies --batch-size", c.plan.Task)
+	}
+	return numbers[0]
 }
 
 // unique drops repetitions and keeps the order: a second run of a level would

@@ -22,6 +22,7 @@ type Plan struct {
 	Backend    backend.Description
 	Options    option.Values
 	Support    backend.TaskSupport
+	Kind       backend.Kind // of the requests
 	Stream     bool
 	Scenarios  []Scenario
 	Iteration  scenario.Iteration
@@ -31,6 +32,7 @@ type Plan struct {
 	StopRules  []stoprule.Rule
 	Params     json.RawMessage     // what is left for the plugin to merge
 	Before     []backend.Message   // lifted out of the parameters
+	Voice      string              // of speech
 	Objectives []metrics.Objective // of goodput
 	Warnings   []string
 }
@@ -45,8 +47,8 @@ type Scenario struct {
 // Level is one row of an experiment: a number of requests in flight, of
 // documents a request, or a rate.
 type Level struct {
-	Concurrency int // of closed loops; 1 where BatchSize varies
-	BatchSize   int
+	Concurrency int     // of closed loops
+	BatchSize   int     // documents a request; 0 where the task has none
 	Rate        float64 // of the open loop, requests per second; else 0
 }
 
@@ -64,13 +66,17 @@ func (l Level) Number(iteration scenario.Iteration) int {
 
 // String names the level to the user.
 func (l Level) String() string {
+	var parts []string
+	if l.BatchSize > 0 {
+		parts = append(parts, fmt.Sprintf("batch size %d", l.BatchSize))
+	}
 	switch {
 	case l.Rate > 0:
-		return fmt.Sprintf("%g req/s", l.Rate)
-	case l.BatchSize > 1:
-		return fmt.Sprintf("batch size %d", l.BatchSize)
+		parts = append(parts, fmt.Sprintf("%g req/s", l.Rate))
+	case l.BatchSize == 0 || l.Concurrency > 1:
+		parts = append(parts, fmt.Sprintf("concurrency %d", l.Concurrency))
 	}
-	return fmt.Sprintf("concurrency %d", l.Concurrency)
+	return strings.Join(parts, ", ")
 }
 
 // Said is what a plan must know of how settings were given.
@@ -84,6 +90,7 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	p := &Plan{Settings: s, Backend: d, Options: options, Task: backend.Task(s.Task)}
 	c := &checker{plan: p, said: said}
 	c.target()
+	c.endpoint()
 	c.scenarios()
 	c.levels()
 	c.load()
@@ -185,88 +192,4 @@ func (c *checker) prefix() {
 	for _, err := range (prompt.Prefix{Tokens: s.PrefixLen, Ratio: s.PrefixRatio}).Check(p.Task, plain) {
 		c.wrong("", "", "%v", err)
 	}
-}
-
-// lifted are parameters that belong into the messages, in both spellings that
-// the Python tool's backends know.
-var lifted = struct{ system, history [2]string }{
-	system:  [2]string{"system_message", "systemMessage"},
-	history: [2]string{"chatHistory", "chat_history"},
-}
-
-// params lifts system message and history out of the request parameters.
-func (c *checker) params() {
-	p := c.plan
-	if len(p.Settings.RequestParams) == 0 {
-		return
-	}
-	var params map[string]json.RawMessage
-	if err := json.Unmarshal(p.Settings.RequestParams, &params); err != nil {
-		c.wrong("additional-request-params", "", "%v", err)
-		return
-	}
-	for _, key := range lifted.system {
-		raw, ok := params[key]
-		if !ok {
-			continue
-		}
-		delete(params, key)
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			c.wrong("additional-request-params", "", "%s must be a text", key)
-			continue
-		}
-		if text != "" {
-			p.Before = append(p.Before, backend.Message{Role: "system", Parts: []backend.Part{{Text: text}}})
-		}
-	}
-	for _, key := range lifted.history {
-		raw, ok := params[key]
-		if !ok {
-			continue
-		}
-		delete(params, key)
-		turns, err := history(raw)
-		if err != nil {
-			c.wrong("additional-request-params", "", "%s: %v", key, err)
-			continue
-		}
-		p.Before = append(p.Before, turns...)
-	}
-	if len(params) > 0 {
-		merged, err := json.Marshal(params)
-		if err != nil {
-			c.wrong("additional-request-params", "", "%v", err)
-			return
-		}
-		p.Params = merged
-	}
-}
-
-// history reads turns of {"role", "content" or "message"}.
-func history(raw json.RawMessage) ([]backend.Message, error) {
-	var turns []struct {
-		Role    string  `json:"role"`
-		Content *string `json:"content"`
-		Message *string `json:"message"`
-	}
-	if err := json.Unmarshal(raw, &turns); err != nil {
-		return nil, fmt.Errorf(`must be a list of {"role": …, "content": …}`)
-	}
-	var messages []backend.Message
-	for i, t := range turns {
-		text := t.Content
-		if text == nil {
-			text = t.Message
-		}
-		if t.Role == "" || text == nil {
-			return nil, fmt.Errorf(`turn %d lacks "role" or "content"`, i+1)
-		}
-		role := strings.ToLower(t.Role)
-		if role == "chatbot" { // Cohere's word
-			role = "assistant"
-		}
-		messages = append(messages, backend.Message{Role: role, Parts: []backend.Part{{Text: *text}}})
-	}
-	return messages, nil
 }

@@ -77,7 +77,7 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 		Intended: ticket.Intended, Dispatched: stamp.Now(), CapWait: ticket.Waited, Capped: r.capped,
 		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
 	}
-	describe(record, request)
+	describe(record, &item)
 	r.mu.Lock()
 	r.open[request.Seq] = record
 	r.mu.Unlock()
@@ -147,9 +147,9 @@ func (r *oneRun) rule(v *stoprule.Verdict) {
 func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures metrics.Aggregate, err error) {
 	name := fmt.Sprintf("%s at %s", s.Written, l)
 	source, err := prompt.NewSource(x.corpus, prompt.Config{
-		Task: x.plan.Task, Scenario: s.Scenario, Kind: x.plan.Support.Requests[0], Seed: x.plan.Settings.Seed,
+		Task: x.plan.Task, Scenario: s.Scenario, Kind: x.plan.Kind, Seed: x.plan.Settings.Seed,
 		Run:       name,
-		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before,
+		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before, Voice: x.plan.Voice,
 		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio}, Template: x.template,
 	})
 	if err != nil {

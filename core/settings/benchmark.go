@@ -20,6 +20,7 @@ type Benchmark struct {
 	APIKey        secret.Secret
 	Task          string
 	APIModelName  string
+	Endpoint      string // auto, chat, completions
 	RequestParams json.RawMessage
 	Stream        bool
 

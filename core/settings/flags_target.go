@@ -9,6 +9,8 @@ func (b *Benchmark) target(d declarer) {
 	d.value(secretValue{&b.APIKey}, "api-key", "key for the server; better by the backend's environment variable")
 	d.value(enumValue{&b.Task, taskNames()}, "task", "what is asked of the model")
 	d.text(&b.APIModelName, "api-model-name", "model as the server names it")
+	b.Endpoint = "auto"
+	d.value(enumValue{&b.Endpoint, []string{"auto", "chat", "completions"}}, "endpoint", "where text generation goes: auto is the backend's usual one, mostly chat; completions take the prompt as it is, without a chat template")
 	d.value(jsonObject{&b.RequestParams}, "additional-request-params", `JSON object merged into every request, as '{"temperature": 0.5}'`)
 	b.Stream = true
 	d.flag(&b.Stream, "stream", "ask for streamed answers; --stream=false for whole ones")

@@ -3,7 +3,7 @@ package settings
 // workload declares the flags that say what is sent.
 func (b *Benchmark) workload(d declarer) {
 	d.text(&b.ModelTokenizer, "model-tokenizer", "tokenizer: a folder, a tokenizer.json, or a Hugging Face name")
-	d.list(&b.Scenarios, "traffic-scenario", "sizes of requests, repeatable: D(in,out), N(mean,sd)/(mean,sd), U(min,max)/(min,max), dataset; default by task")
+	d.list(&b.Scenarios, "traffic-scenario", "sizes of requests, repeatable; text: D(in,out), N(mean,sd)/(mean,sd), U(min,max)/(min,max), P(prefix,in)/out; embeddings: E(in); rerank: R(document,query); images: I(width,height,number); speech: A(characters); dataset: its entries as they are; default by task")
 	d.text(&b.DatasetPath, "dataset-path", "text file to make prompts of, a line an entry; default is a built-in public-domain text")
 	d.value(count{&b.PrefixLen, 0}, "prefix-len", "tokens at the start that all prompts of a scenario share")
 	d.value(ratio{&b.PrefixRatio, true}, "prefix-ratio", "the same as a share of each prompt; D scenarios only")

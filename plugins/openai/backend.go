@@ -126,22 +126,18 @@ func (s *server) Open(ctx context.Context, config backend.Config) (backend.Opene
 		return opened, nil
 	}
 	s.client = client
-	opened.Endpoint = client.URL(s.requestKind(config.Task, settings.Endpoint))
+	opened.Endpoint = client.URL(s.requestKind(config))
 	opened.Clock, opened.ClockNote = client.Clock()
 	opened.EffectiveConfig = effectiveConfig(settings, opened.Endpoint)
 	return opened, nil
 }
 
-// requestKind is what a task's requests become.
-func (s *server) requestKind(task backend.Task, endpoint openaiwire.Endpoint) backend.Kind {
-	kind := backend.KindChat
-	if support, ok := s.Describe().Support(task); ok {
-		kind = support.Requests[0]
+// requestKind is what the task's requests will be.
+func (s *server) requestKind(config backend.Config) backend.Kind {
+	if support, ok := s.Describe().Support(config.Task); ok && config.Requests == "" {
+		return support.Requests[0]
 	}
-	if kind == backend.KindChat && endpoint == openaiwire.EndpointCompletions {
-		return backend.KindCompletion
-	}
-	return kind
+	return config.Requests
 }
 
 // makes tells whether the flavour has requests of a kind.

@@ -21,7 +21,6 @@ const (
 	optionTask    = "task"
 
 	optionModelAPIKey    = "model-api-key"
-	optionEndpoint       = "endpoint"
 	optionEndpointPath   = "endpoint-path"
 	optionMaxTokensField = "max-tokens-field"
 	optionOrganization   = "openai-organization"
@@ -35,15 +34,6 @@ func commonOptions() []option.Option {
 		{
 			Name: optionModelAPIKey, Type: option.Secret, Env: []string{"MODEL_API_KEY"}, Group: group,
 			Help: "key for the model's API; wins over --api-key",
-		},
-		{
-			Name: optionEndpoint, Type: option.Enum, Default: string(openaiwire.EndpointAuto), Group: group,
-			Help: "where text generation goes",
-			Allowed: []option.Allowed{
-				{Value: string(openaiwire.EndpointAuto), Help: "chat completions, unless the requests are made as completions"},
-				{Value: string(openaiwire.EndpointChat), Help: "/v1/chat/completions"},
-				{Value: string(openaiwire.EndpointCompletions), Help: "/v1/completions: the prompt as it is, without a chat template"},
-			},
 		},
 		{
 			Name: optionEndpointPath, Type: option.String, Group: group, Example: "/api/v3/chat/completions",
@@ -79,7 +69,6 @@ func (s *server) settings(config backend.Config) (openaiwire.Settings, []option.
 		Dialect:      s.dialect,
 		Header:       http.Header{"User-Agent": {"genai-bench-plugin-openai/" + version}},
 		KeyHint:      s.keyHint(),
-		Endpoint:     openaiwire.Endpoint(config.Options.String(optionEndpoint)),
 		EndpointPath: config.Options.String(optionEndpointPath),
 	}
 	settings.Dialect.MaxTokensField = config.Options.String(optionMaxTokensField)

@@ -95,10 +95,6 @@ func TestOpenProblems(t *testing.T) {
 			{Option: "additional-request-params", Message: "is no JSON object: it is a list", Hint: `give a JSON object, such as '{"temperature": 0.7}'`},
 			{Option: "endpoint-path", Message: `"v2/chat" does not start with a slash`, Hint: "for example /api/v3/chat/completions"},
 		}},
-		"images by completions": {"vllm", "http://h", func(c *backend.Config) {
-			c.Task = backend.ImageTextToText
-			c.Options[optionEndpoint] = "completions"
-		}, []option.Problem{{Option: "endpoint", Message: "completions cannot carry images", Hint: "use --endpoint chat"}}},
 		"warnings": {"openai", "http://h", func(c *backend.Config) {
 			c.RequestParams = json.RawMessage(`{"ignore_eos":true,"messages":[]}`)
 		}, []option.Problem{
@@ -137,7 +133,7 @@ func TestOpenEndpoint(t *testing.T) {
 	}{
 		"default":     {"openai", "", nil, "https://api.openai.com/v1/chat/completions"},
 		"together":    {"together", "", nil, "https://api.together.xyz/v1/chat/completions"},
-		"completions": {"vllm", "http://h/v1/", func(c *backend.Config) { c.Options[optionEndpoint] = "completions" }, "http://h/v1/completions"},
+		"completions": {"vllm", "http://h/v1/", func(c *backend.Config) { c.Requests = backend.KindCompletion }, "http://h/v1/completions"},
 		"path":        {"openai", "http://h/p", func(c *backend.Config) { c.Options[optionEndpointPath] = "/api/v3/chat/completions" }, "http://h/p/api/v3/chat/completions"},
 		"rerank":      {"sglang", "http://h", func(c *backend.Config) { c.Task = backend.TextToRerank }, "http://h/v1/rerank"},
 	} {
@@ -202,7 +198,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestEndpointOption(t *testing.T) {
+func TestRequestsGoWhereTheirKindDoes(t *testing.T) {
 	server := startServer(t, 0, func(r received) []byte {
 		if r.Path == "/v1/completions" {
 			return readFile(t, "testdata/vllm/completions-stream.http")
@@ -214,17 +210,13 @@ func TestEndpointOption(t *testing.T) {
 	asChat := `{"model":"wire-model","messages":[{"role":"user","content":"Hello"}],` + tail
 	asCompletion := `{"model":"wire-model","prompt":"Hello",` + tail
 	for name, tc := range map[string]struct {
-		endpoint   string
 		request    *backend.Request
 		path, body string
 	}{
-		"auto, chat":              {"auto", chatRequest(true), "/v1/chat/completions", asChat},
-		"auto, completion":        {"auto", completion, "/v1/completions", asCompletion},
-		"chat from completion":    {"chat", completion, "/v1/chat/completions", asChat},
-		"completion from chat":    {"completions", chatRequest(true), "/v1/completions", asCompletion},
-		"completion stays itself": {"completions", completion, "/v1/completions", asCompletion},
+		"chat":       {chatRequest(true), "/v1/chat/completions", asChat},
+		"completion": {completion, "/v1/completions", asCompletion},
 	} {
-		b := open(t, "vllm", server.url(), func(c *backend.Config) { c.Options[optionEndpoint] = tc.endpoint })
+		b := open(t, "vllm", server.url(), nil)
 		if out := do(b, tc.request); out.Status != backend.StatusOK {
 			t.Errorf("%s: %v", name, out.Error)
 		}

@@ -60,6 +60,7 @@ type Prober interface {
 // Config is everything that a backend is told once.
 type Config struct {
 	Task          Task
+	Requests      Kind // what the task's requests will be; "" is the first that the backend describes
 	Model         string
 	APIBase       string
 	APIKey        secret.Secret

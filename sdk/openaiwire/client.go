@@ -16,16 +16,6 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
-// Endpoint is where text generation goes.
-type Endpoint string
-
-// The values of --endpoint.
-const (
-	EndpointAuto        Endpoint = "auto" // as the request comes
-	EndpointChat        Endpoint = "chat"
-	EndpointCompletions Endpoint = "completions"
-)
-
 // Settings are everything that a Client is told.
 type Settings struct {
 	Config  backend.Config
@@ -43,8 +33,6 @@ type Settings struct {
 	// KeyHint says where the key comes from, for the hint of a refused one:
 	// "--api-key or OPENAI_API_KEY". It may be empty.
 	KeyHint string
-	// Endpoint is where text generation goes; "" is EndpointAuto.
-	Endpoint Endpoint
 	// EndpointPath is used below Address instead of /v1/…, for all requests; ""
 	// is the usual path of each kind.
 	EndpointPath string
@@ -91,9 +79,6 @@ func New(settings Settings) (*Client, []option.Problem) {
 	}
 	c.params = params
 	problems = append(problems, settings.paramWarnings(params)...)
-	if settings.Endpoint == EndpointCompletions && config.Task == backend.ImageTextToText {
-		refuse("endpoint", "use --endpoint chat", "completions cannot carry images")
-	}
 	if path := settings.EndpointPath; path != "" && !strings.HasPrefix(path, "/") {
 		refuse("endpoint-path", "for example /api/v3/chat/completions", "%q does not start with a slash", path)
 	}
@@ -221,10 +206,6 @@ func (c *Client) explain(failure *fault.Error) *fault.Error {
 }
 
 func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.Recorder, exchange *stamp.Exchange) *fault.Error {
-	request, failure := c.route(request)
-	if failure != nil {
-		return failure
-	}
 	kind := request.Kind()
 	body, failure := c.template(request)
 	if failure != nil {
@@ -303,39 +284,6 @@ func (c *Client) release(buffer *[]byte) {
 	if cap(*buffer) <= bufferKeptBytes {
 		c.buffers.Put(buffer)
 	}
-}
-
-// route turns a chat into a completion or the reverse where --endpoint says so.
-func (c *Client) route(r *backend.Request) (*backend.Request, *fault.Error) {
-	switch {
-	case r.Chat != nil && c.settings.Endpoint == EndpointCompletions:
-		var prompt strings.Builder
-		for i, m := range r.Chat.Messages {
-			if m.HasImages() {
-				return nil, fault.New(fault.InvalidRequest, "completions cannot carry images: use --endpoint chat")
-			}
-			if i > 0 {
-				prompt.WriteString("\n")
-			}
-			prompt.WriteString(m.TextOf())
-		}
-		turned := *r
-		turned.Chat = nil
-		turned.Completion = &backend.Completion{Prompt: prompt.String(), MaxTokens: r.Chat.MaxTokens, Stop: r.Chat.Stop, Stream: r.Chat.Stream}
-		return &turned, nil
-	case r.Completion != nil && c.settings.Endpoint == EndpointChat:
-		if len(r.Completion.TokenIDs) > 0 {
-			return nil, fault.New(fault.InvalidRequest, "chat cannot carry token ids: use --endpoint completions")
-		}
-		turned := *r
-		turned.Completion = nil
-		turned.Chat = &backend.Chat{
-			Messages:  []backend.Message{backend.UserText(r.Completion.Prompt)},
-			MaxTokens: r.Completion.MaxTokens, Stop: r.Completion.Stop, Stream: r.Completion.Stream,
-		}
-		return &turned, nil
-	}
-	return r, nil
 }
 
 // template returns the body for a request: one of those that New made, or one

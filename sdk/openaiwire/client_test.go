@@ -143,19 +143,15 @@ func TestClientThatCannotSign(t *testing.T) {
 }
 
 func TestClientRefusesWhatCannotBeSent(t *testing.T) {
-	picture := []backend.Part{{Image: &backend.Image{URL: "https://x/y.jpg"}}}
 	for name, tc := range map[string]struct {
-		endpoint Endpoint
-		request  *backend.Request
-		want     string
+		request *backend.Request
+		want    string
 	}{
-		"nothing":               {"", &backend.Request{}, "the request asks for nothing"},
-		"embeddings of images":  {"", &backend.Request{Embed: &backend.Embed{Images: []backend.Image{{URL: "x"}}}}, "this API has no embeddings of images"},
-		"images in completions": {EndpointCompletions, &backend.Request{Chat: &backend.Chat{Messages: []backend.Message{{Role: "user", Parts: picture}}}}, "completions cannot carry images: use --endpoint chat"},
-		"token ids in a chat":   {EndpointChat, &backend.Request{Completion: &backend.Completion{TokenIDs: []uint32{1}}}, "chat cannot carry token ids: use --endpoint completions"},
-		"broken parameters":     {"", chat(func(r *backend.Request) { r.Params = []byte(`{"a"`) }), "the request's parameters are no JSON object: unexpected end of JSON input"},
+		"nothing":              {&backend.Request{}, "the request asks for nothing"},
+		"embeddings of images": {&backend.Request{Embed: &backend.Embed{Images: []backend.Image{{URL: "x"}}}}, "this API has no embeddings of images"},
+		"broken parameters":    {chat(func(r *backend.Request) { r.Params = []byte(`{"a"`) }), "the request's parameters are no JSON object: unexpected end of JSON input"},
 	} {
-		c := serving(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }, func(s *Settings) { s.Endpoint = tc.endpoint })
+		c := serving(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }, nil)
 		out := perform(c, tc.request)
 		if out.Error == nil || out.Error.Class != fault.InvalidRequest || out.Error.Message != tc.want {
 			t.Errorf("%s: %v", name, out.Error)

@@ -22,7 +22,7 @@ func ConfigToProto(component string, c backend.Config) (*pluginv1.OpenRequest, e
 	}
 	return &pluginv1.OpenRequest{
 		Component: component, ComponentKind: "backend",
-		Task: string(c.Task), Model: c.Model, ApiBase: c.APIBase, ApiKey: c.APIKey.Reveal(),
+		Task: string(c.Task), RequestKind: string(c.Requests), Model: c.Model, ApiBase: c.APIBase, ApiKey: c.APIKey.Reveal(),
 		Options: options, RequestParams: c.RequestParams,
 		Limits: &pluginv1.Limits{
 			ConnectNs: int64(c.Limits.Connect), ResponseHeaderNs: int64(c.Limits.ResponseHeader),
@@ -47,7 +47,7 @@ func ConfigToProto(component string, c backend.Config) (*pluginv1.OpenRequest, e
 func ConfigFromProto(r *pluginv1.OpenRequest) backend.Config {
 	limits, tls, http := r.GetLimits(), r.GetTls(), r.GetHttp()
 	return backend.Config{
-		Task: backend.Task(r.GetTask()), Model: r.GetModel(), APIBase: r.GetApiBase(),
+		Task: backend.Task(r.GetTask()), Requests: backend.Kind(r.GetRequestKind()), Model: r.GetModel(), APIBase: r.GetApiBase(),
 		APIKey:  secret.New(r.GetApiKey()),
 		Options: valuesFromProto(r.GetOptions()), RequestParams: r.GetRequestParams(),
 		Limits: backend.Limits{

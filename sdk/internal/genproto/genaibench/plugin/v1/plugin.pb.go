@@ -1271,6 +1271,9 @@ type OpenRequest struct {
 	HostCapabilities []string `protobuf:"bytes,17,rep,name=host_capabilities,json=hostCapabilities,proto3" json:"host_capabilities,omitempty"`
 	// "backend" or "sink".
 	ComponentKind string `protobuf:"bytes,18,opt,name=component_kind,json=componentKind,proto3" json:"component_kind,omitempty"`
+	// What the task's requests will be, one of those described: "chat",
+	// "completion", …. Empty: the first.
+	RequestKind   string `protobuf:"bytes,20,opt,name=request_kind,json=requestKind,proto3" json:"request_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1427,6 +1430,13 @@ func (x *OpenRequest) GetHostCapabilities() []string {
 func (x *OpenRequest) GetComponentKind() string {
 	if x != nil {
 		return x.ComponentKind
+	}
+	return ""
+}
+
+func (x *OpenRequest) GetRequestKind() string {
+	if x != nil {
+		return x.RequestKind
 	}
 	return ""
 }
@@ -2277,7 +2287,7 @@ const file_genaibench_plugin_v1_plugin_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2,.genaibench.plugin.v1.StringMap.EntriesEntryR\aentries\x1a:\n" +
 	"\fEntriesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x98\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x06\n" +
 	"\vOpenRequest\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tcomponent\x12\x12\n" +
 	"\x04task\x18\x02 \x01(\tR\x04task\x12\x14\n" +
@@ -2297,7 +2307,8 @@ const file_genaibench_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x10local_port_first\x18\x0f \x01(\rR\x0elocalPortFirst\x12&\n" +
 	"\x0flocal_port_last\x18\x10 \x01(\rR\rlocalPortLast\x12+\n" +
 	"\x11host_capabilities\x18\x11 \x03(\tR\x10hostCapabilities\x12%\n" +
-	"\x0ecomponent_kind\x18\x12 \x01(\tR\rcomponentKind\x1a]\n" +
+	"\x0ecomponent_kind\x18\x12 \x01(\tR\rcomponentKind\x12!\n" +
+	"\frequest_kind\x18\x14 \x01(\tR\vrequestKind\x1a]\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x127\n" +
 	"\x05value\x18\x02 \x01(\v2!.genaibench.plugin.v1.OptionValueR\x05value:\x028\x01J\x04\b\x13\x10\x14\"\x89\x01\n" +
