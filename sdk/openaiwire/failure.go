@@ -17,18 +17,24 @@ type errorReport struct {
 	Kind    string // "type"
 	Param   string
 	Message string
+	Status  string // "status" as a word: Google's code, beside a number
 }
 
 // readErrorReport reads the body of an error answer, or the error of a stream:
 //
 //	{"error":{"message","type","param","code"}}   OpenAI, vLLM, Together
 //	{"object":"error","message","type","code"}    older vLLM, SGLang
+//	{"error":{"code","message","status"}}         Google, alone or in a list
 //	{"error":"text"}                              TGI, Ollama
 //	{"detail":"text" | [{"msg","loc"}]}           FastAPI
 //	{"message":"text"}                            gateways
 //	plain text, HTML
 func readErrorReport(body []byte) errorReport {
 	body = bytes.TrimSpace(body)
+	var listed []json.RawMessage
+	if json.Unmarshal(body, &listed) == nil && len(listed) > 0 {
+		body = listed[0]
+	}
 	var top object
 	if json.Unmarshal(body, &top) != nil || top == nil {
 		if s := stringOf(body); s != "" {
@@ -46,6 +52,7 @@ func readErrorReport(body []byte) errorReport {
 	report := errorReport{
 		Code:    scalarOf(top["code"]),
 		Kind:    stringOf(top["type"]),
+		Status:  stringOf(top["status"]),
 		Param:   stringOf(top["param"]),
 		Message: stringOf(top["message"]),
 	}
@@ -226,6 +233,9 @@ func newFailure(status int, report errorReport) *fault.Error {
 	}
 	if status == 0 {
 		e.HTTPStatus = statusOfCode(report.Code)
+	}
+	if report.Status != "" && (e.ProviderCode == "" || e.ProviderCode == strconv.Itoa(e.HTTPStatus)) {
+		e.ProviderCode = report.Status
 	}
 	if e.Message == "" {
 		e.Message = http.StatusText(e.HTTPStatus)

@@ -66,10 +66,11 @@ func TestErrorReport(t *testing.T) {
 		body string
 		want errorReport
 	}{
-		"OpenAI":            {`{"error":{"message":"Incorrect API key","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}`, errorReport{"invalid_api_key", "invalid_request_error", "", "Incorrect API key"}},
-		"vLLM":              {`{"error":{"message":"max_tokens=9","type":"BadRequestError","param":"max_tokens","code":400}}`, errorReport{"400", "BadRequestError", "max_tokens", "max_tokens=9"}},
-		"older vLLM":        {`{"object":"error","message":"m","type":"NotFoundError","param":null,"code":404}`, errorReport{"404", "NotFoundError", "", "m"}},
-		"Together":          {`{"error":{"message":"limit","type":"rate_limit_exceeded","code":"429"}}`, errorReport{"429", "rate_limit_exceeded", "", "limit"}},
+		"OpenAI":            {`{"error":{"message":"Incorrect API key","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}`, errorReport{"invalid_api_key", "invalid_request_error", "", "Incorrect API key", ""}},
+		"vLLM":              {`{"error":{"message":"max_tokens=9","type":"BadRequestError","param":"max_tokens","code":400}}`, errorReport{"400", "BadRequestError", "max_tokens", "max_tokens=9", ""}},
+		"older vLLM":        {`{"object":"error","message":"m","type":"NotFoundError","param":null,"code":404}`, errorReport{"404", "NotFoundError", "", "m", ""}},
+		"Together":          {`{"error":{"message":"limit","type":"rate_limit_exceeded","code":"429"}}`, errorReport{"429", "rate_limit_exceeded", "", "limit", ""}},
+		"Google":            {`[{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}]`, errorReport{Code: "429", Message: "quota", Status: "RESOURCE_EXHAUSTED"}},
 		"error as text":     {`{"error":"model 'x' not found"}`, errorReport{Message: "model 'x' not found"}},
 		"error and code":    {`{"error":"m","code":42}`, errorReport{Code: "42", Message: "m"}},
 		"FastAPI":           {`{"detail":"Not Found"}`, errorReport{Message: "Not Found"}},
@@ -129,6 +130,10 @@ func TestFailure(t *testing.T) {
 		"no such path": {
 			404, errorReport{Message: "Not Found"},
 			fault.Error{Class: fault.NotFound, HTTPStatus: 404, Message: "Not Found", Hint: "the server has no such path: check --api-base"},
+		},
+		"Google's word beside a number": {
+			429, errorReport{Code: "429", Message: "m", Status: "RESOURCE_EXHAUSTED"},
+			fault.Error{Class: fault.RateLimited, HTTPStatus: 429, ProviderCode: "RESOURCE_EXHAUSTED", Message: "m", Retryable: true},
 		},
 		"empty body": {502, errorReport{}, fault.Error{Class: fault.Server, HTTPStatus: 502, Message: "Bad Gateway", Retryable: true}},
 	} {

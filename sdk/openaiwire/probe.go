@@ -80,8 +80,23 @@ func (c *Client) Probe(ctx context.Context) (backend.Probe, error) {
 // took the credentials and knows the model, and nothing was generated. It is for
 // providers without a list of models, or whose list has other names.
 func (c *Client) ProbeByRefusal(ctx context.Context, kind backend.Kind) (backend.Probe, error) {
+	return c.refusal(ctx, kind, []byte("{}"))
+}
+
+// ProbeModelByRefusal is ProbeByRefusal with the model's name in the object, for
+// providers whose addresses do not name it. Whether a server looks for the model
+// before it misses the rest is up to the server.
+func (c *Client) ProbeModelByRefusal(ctx context.Context, kind backend.Kind) (backend.Probe, error) {
+	body, err := json.Marshal(map[string]string{"model": c.model()})
+	if err != nil {
+		return backend.Probe{}, err
+	}
+	return c.refusal(ctx, kind, body)
+}
+
+func (c *Client) refusal(ctx context.Context, kind backend.Kind, body []byte) (backend.Probe, error) {
 	var exchange stamp.Exchange
-	reply, failure := c.fetch(ctx, &httpclient.Call{Method: http.MethodPost, URL: c.URL(kind), Body: []byte("{}")}, &exchange)
+	reply, failure := c.fetch(ctx, &httpclient.Call{Method: http.MethodPost, URL: c.URL(kind), Body: body}, &exchange)
 	if failure != nil {
 		if failure.Hint == "" {
 			failure.Hint = connectHint(failure.Class)
@@ -89,15 +104,21 @@ func (c *Client) ProbeByRefusal(ctx context.Context, kind backend.Kind) (backend
 		return backend.Probe{Failure: c.explain(failure)}, nil
 	}
 	probe := backend.Probe{ServerName: reply.header.Get("Server"), Latency: exchange.LastByte.Sub(exchange.SendStart)}
+	if reply.status/100 == 2 {
+		probe.Failure = c.explain(fault.New(fault.Protocol, "the server answered an empty request with %d", reply.status))
+		return probe, nil
+	}
+	refused := c.completed(reply.failure(), reply.header)
+	switch refused.Class {
+	case fault.Auth, fault.Permission, fault.NotFound: // some say so with 400
+		probe.Failure = c.explain(refused)
+		return probe, nil
+	}
 	switch reply.status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
 		return probe, nil // it is there
 	}
-	if reply.status/100 == 2 {
-		probe.Failure = c.explain(fault.New(fault.Protocol, "the server answered an empty request with %d", reply.status))
-	} else {
-		probe.Failure = c.explain(c.completed(reply.failure(), reply.header))
-	}
+	probe.Failure = c.explain(refused)
 	return probe, nil
 }
 
