@@ -175,6 +175,8 @@ type csvTable struct {
 
 func (t *csvTable) Len() int { return t.at.n }
 
+func (t *csvTable) Place(i int) string { return t.place(t.at.at(i)) }
+
 func (t *csvTable) Row(i int) (Row, error) {
 	data, err := t.piece(t.at.at(i))
 	if err != nil {

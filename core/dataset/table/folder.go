@@ -165,6 +165,8 @@ type folderTable struct {
 
 func (t *folderTable) Len() int { return len(t.files) }
 
+func (t *folderTable) Place(i int) string { return t.name + "/" + t.files[i] }
+
 func (t *folderTable) Row(i int) (Row, error) {
 	row := Row{ImageColumn: Path(filepath.Join(t.root, filepath.FromSlash(t.files[i])))}
 	for name, value := range t.rows[t.files[i]] {

@@ -153,6 +153,8 @@ type jsonTable struct {
 
 func (t *jsonTable) Len() int { return t.at.n }
 
+func (t *jsonTable) Place(i int) string { return t.place(t.at.at(i)) }
+
 func (t *jsonTable) Row(i int) (Row, error) {
 	data, err := t.piece(t.at.at(i))
 	if err != nil {

@@ -255,6 +255,11 @@ func list(names []string) string {
 	return strings.Join(short, ", ")
 }
 
+// place names the line of a piece of the file.
+func (f *file) place(start, _ int64) string {
+	return fmt.Sprintf("%s, line %d", f.name, f.lineAt(start))
+}
+
 // lineAt counts the lines before a place of the file.
 func (f *file) lineAt(offset int64) int {
 	n, buf := 1, make([]byte, 64<<10)

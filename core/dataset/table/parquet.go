@@ -124,6 +124,8 @@ type parquetTable struct {
 
 func (t *parquetTable) Len() int { return t.rows }
 
+func (t *parquetTable) Place(i int) string { return fmt.Sprintf("%s, row %d", t.name, i+1) }
+
 func (t *parquetTable) Row(i int) (Row, error) {
 	g := sort.SearchInts(t.ends, i+1)
 	first := 0

@@ -25,6 +25,9 @@ type Table interface {
 	// Row reads row i, 0 ≤ i < Len(), with the columns that the table was
 	// indexed for. The error is a *BadRow where others may still be good.
 	Row(i int) (Row, error)
+	// Place says where row i is: file and line. It may read the file up to
+	// there.
+	Place(i int) string
 }
 
 // Source is an open file or folder whose rows are not indexed yet.
@@ -117,7 +120,7 @@ func (b *Bad) add(err error) {
 }
 
 // AddRow counts row i of a table once, however often it is found to be bad.
-func (b *Bad) AddRow(i int, err error) {
+func (b *Bad) AddRow(t Table, i int, why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, known := b.rows[i]; known {
@@ -127,7 +130,11 @@ func (b *Bad) AddRow(i int, err error) {
 		b.rows = map[int]struct{}{}
 	}
 	b.rows[i] = struct{}{}
-	b.add(err)
+	var placed *BadRow
+	if !errors.As(why, &placed) && len(b.first) < shown {
+		why = fmt.Errorf("%s: %w", t.Place(i), oneLine(why))
+	}
+	b.add(why)
 }
 
 // Has tells whether row i was counted by AddRow.
@@ -184,10 +191,21 @@ func (j *joined) Len() int {
 	return j.ends[len(j.ends)-1]
 }
 
-func (j *joined) Row(i int) (Row, error) {
+// find returns the part that row i is in, and its number there.
+func (j *joined) find(i int) (Table, int) {
 	k := sort.SearchInts(j.ends, i+1)
 	p := j.parts[k]
-	return p.Table.Row(p.To - (j.ends[k] - i))
+	return p.Table, p.To - (j.ends[k] - i)
+}
+
+func (j *joined) Row(i int) (Row, error) {
+	t, k := j.find(i)
+	return t.Row(k)
+}
+
+func (j *joined) Place(i int) string {
+	t, k := j.find(i)
+	return t.Place(k)
 }
 
 // plain takes the path out of an error of package os, where the message names

@@ -101,6 +101,8 @@ func (t *textTable) Row(i int) (Row, error) {
 	return Row{TextColumn: string(data)}, nil
 }
 
+func (t *textTable) Place(i int) string { return t.place(t.at.at(i)) }
+
 // fileError names the file in an error that does not yet.
 func fileError(name string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
