@@ -22,6 +22,7 @@ import (
 	"github.com/genai-bench/genai-bench/core/catalog"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/live"
+	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/workers"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -90,7 +91,7 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	b.announce(plan, opened, folder)
 
 	display := live.New(len(plan.Scenarios)*len(plan.Levels), live.Options{
-		Out: b.stderr, Terminal: b.stderrTerminal && b.wantsUI(), Width: b.width, Unit: b.core.MetricsTimeUnit,
+		Out: b.stderr, Terminal: b.stderrTerminal && b.wantsUI(), Width: b.width, Unit: b.core.MetricsTimeUnit, First: metrics.FirstOutput(plan.Task),
 	})
 	stopNotes := b.noteInterrupt(interrupt, display)
 	result, runErr := bench.Run(ctx, plan, bench.Parts{

@@ -115,12 +115,14 @@ type experimenter struct {
 	folder    *experiment.Folder
 	pool      *Pool
 	corpus    *prompt.Corpus
+	gallery   *prompt.Gallery // nil: each run has its own, of synthetic pictures
 	tokenizer Tokenizer
 	template  prompt.Template
 	display   *live.Display
 	logger    hclog.Logger
 	journal   *experiment.Journal
 	interrupt <-chan struct{}
+	metadata  experiment.Metadata
 
 	id      string // begins every request id
 	seq     atomic.Uint64
@@ -136,8 +138,8 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	x := &experimenter{
-		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, tokenizer: parts.Tokenizer, template: parts.Template,
-		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, id: newID(),
+		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, gallery: parts.Gallery, tokenizer: parts.Tokenizer, template: parts.Template,
+		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, metadata: parts.Metadata, id: newID(),
 	}
 	deliver := func(worker int, o *backend.Outcome) {
 		if r := x.current.Load(); r != nil {
@@ -146,7 +148,7 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 	}
 	x.pool.deliver.Store(&deliver)
 	defer x.pool.deliver.Store(nil)
-	if err := parts.Folder.WriteMetadata(parts.Metadata); err != nil {
+	if err := x.folder.WriteMetadata(x.metadata); err != nil {
 		return Result{}, err
 	}
 
@@ -312,7 +314,8 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	a.Engine, a.StopReason = string(x.plan.loop()), string(result.StopReason)
 	a.Window.RampEnd, a.Window.CapWaited, a.Window.CapUnsent = result.RampEnd, result.Waited, result.Unsent
 	a.Window.MissedSends, a.Window.AskedRate, a.Window.AchievedRate = result.Missed, result.Asked, result.Achieved
-	a.WorkloadSHA256, _ = r.ahead.Workload()
+	var requests uint64
+	a.WorkloadSHA256, requests = r.ahead.Workload()
 	a.Client = clientOf(r.collect.usage)
 	x.judge(r, result, &a)
 	for _, w := range a.WarningsOfRun {
@@ -325,7 +328,10 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	if err := x.folder.WriteRun(name, a, r.collect.table.Requests(), metrics.Unit(s.MetricsTimeUnit)); err != nil {
 		return a, err
 	}
-	return a, x.journal.Write(experiment.Entry{End: &experiment.RunEnd{At: stamp.Now(), File: name}})
+	x.metadata.Workloads = append(x.metadata.Workloads, experiment.WorkloadMetadata{
+		Scenario: a.Scenario, Level: r.level.Number(x.plan.Iteration), Requests: requests, SHA256: a.WorkloadSHA256,
+	})
+	return a, errors.Join(x.folder.WriteMetadata(x.metadata), x.journal.Write(experiment.Entry{End: &experiment.RunEnd{At: stamp.Now(), File: name}}))
 }
 
 // HostFacts describe the machine that measures.

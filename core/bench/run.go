@@ -78,6 +78,9 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
 	}
 	describe(record, &item)
+	for _, image := range item.Again {
+		r.x.pool.ShareImage(image)
+	}
 	r.mu.Lock()
 	r.open[request.Seq] = record
 	r.mu.Unlock()
@@ -151,6 +154,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		Run:       name,
 		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before, Voice: x.plan.Voice,
 		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio}, Template: x.template,
+		Gallery: x.gallery,
 	})
 	if err != nil {
 		return figures, err
@@ -159,10 +163,13 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		x.pool.ShareText(text)
 	}
 	defer x.pool.Unshare()
+	if x.gallery != nil {
+		defer x.gallery.Forget()
+	}
 	settings := x.plan.Settings
 	ahead := prompt.NewAhead(source, prompt.AheadOptions{Count: uint64(settings.MaxRequestsPerRun)})
 	defer ahead.Close()
-	if err := ahead.Ready(ctx); err != nil && ctx.Err() == nil {
+	if err := x.awaitStore(ctx, name, ahead); err != nil || x.stopped(ctx) {
 		return figures, err
 	}
 	drive, err := load.New(x.plan.engine(l), load.Limits{
@@ -224,6 +231,21 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		return figures, driveErr
 	}
 	return figures, nil
+}
+
+// awaitStore waits until so many requests are made that the run starts with a
+// full store, and says so where that takes a while.
+func (x *experimenter) awaitStore(ctx context.Context, run string, ahead *prompt.Ahead) error {
+	stop := x.onInterrupt(ahead.Close)
+	defer stop()
+	note := time.AfterFunc(time.Second, func() {
+		x.display.Note(run + ": making the first requests, so that sending need not wait for them")
+	})
+	defer note.Stop()
+	if err := ahead.Ready(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, prompt.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // abandon records what never got an outcome, so that as many requests are in

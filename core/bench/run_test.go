@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
 
@@ -284,7 +285,12 @@ func TestAnInterruptDrainsAndSaves(t *testing.T) {
 func TestTheSameSeedSendsTheSameBytes(t *testing.T) {
 	workload := func(seed uint64) string {
 		r := experimentOf(t, &answering{}, func(s *settings.Benchmark) { s.Seed, s.MaxRequestsPerRun = seed, 20 }, nil)
-		return r.loaded.Runs[0].Figures.WorkloadSHA256
+		sha256 := r.loaded.Runs[0].Figures.WorkloadSHA256
+		want := []experiment.WorkloadMetadata{{Scenario: "D(10,5)", Level: 3, Requests: 20, SHA256: sha256}}
+		if diff := cmp.Diff(want, r.loaded.Metadata.Workloads); diff != "" {
+			t.Errorf("metadata (-want +got):\n%s", diff)
+		}
+		return sha256
 	}
 	if a, b, c := workload(1), workload(1), workload(2); a != b || a == c {
 		t.Errorf("workloads %s, %s (same seed), %s (another)", a, b, c)

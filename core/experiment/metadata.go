@@ -49,6 +49,17 @@ type Metadata struct {
 	Host            *HostMetadata      `json:"host,omitempty"`
 	StartedAt       string             `json:"started_at,omitempty"` // RFC 3339
 	Tokenizer       *TokenizerMetadata `json:"tokenizer,omitempty"`
+	// Workloads say what was sent, a run each, in their order.
+	Workloads []WorkloadMetadata `json:"workloads,omitempty"`
+}
+
+// WorkloadMetadata is the identity of what a run sent: two runs with the same
+// hash over as many requests have sent the same.
+type WorkloadMetadata struct {
+	Scenario string `json:"scenario"`
+	Level    int    `json:"level"` // as in file names
+	Requests uint64 `json:"requests"`
+	SHA256   string `json:"sha256"`
 }
 
 // PluginMetadata says which plugin did the talking.

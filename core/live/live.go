@@ -32,6 +32,9 @@ type Options struct {
 	Terminal bool
 	Width    func() int // columns of the terminal; nil or 0: 80
 	Unit     string     // "s" or "ms"
+	// First is what the time to the first output is called, as TTFT; "" where the
+	// task has none and whole answers are timed.
+	First string
 	// Interval overrides the time between two plain lines.
 	Interval time.Duration
 }
@@ -288,10 +291,13 @@ func (d *Display) line(r *run, ended bool) string {
 	if s := elapsed.Seconds(); s > 0 && r.outputTokens > 0 {
 		fmt.Fprintf(&b, "  out %.0f tok/s", float64(r.outputTokens)/s)
 	}
-	if r.ttft.TotalCount() > 0 {
-		fmt.Fprintf(&b, "  TTFT p50 %s p99 %s", d.latency(r.ttft, 50), d.latency(r.ttft, 99))
+	switch {
+	case d.o.First == "" && r.e2e.TotalCount() > 0:
+		fmt.Fprintf(&b, "  E2E p50 %s p99 %s", d.latency(r.e2e, 50), d.latency(r.e2e, 99))
+	case d.o.First != "" && r.ttft.TotalCount() > 0:
+		fmt.Fprintf(&b, "  %s p50 %s p99 %s", d.o.First, d.latency(r.ttft, 50), d.latency(r.ttft, 99))
 	}
-	if r.e2e.TotalCount() > 0 && !ended { // the table has it; the line should fit a terminal
+	if d.o.First != "" && r.e2e.TotalCount() > 0 && !ended { // the table has it; the line should fit a terminal
 		fmt.Fprintf(&b, "  E2E p50 %s", d.latency(r.e2e, 50))
 	}
 	if late := r.late.ValueAtQuantile(99); !ended && r.late.TotalCount() > 0 && (r.asked > 0 || late > lateShown.Microseconds()) {

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestWithoutATerminalThereIsALinePerInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		d := live.New(2, live.Options{Out: &out, Interval: 10 * time.Second})
+		d := live.New(2, live.Options{First: "TTFT", Out: &out, Interval: 10 * time.Second})
 		d.StartRun("D(100,100) concurrency 8", time.Minute, 100)
 		for range 8 {
 			d.Sent()
@@ -54,7 +54,7 @@ func TestWithoutATerminalThereIsALinePerInterval(t *testing.T) {
 func TestOnATerminalOneLineIsRedrawnAndNeverWraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		d := live.New(1, live.Options{Out: &out, Terminal: true, Width: func() int { return 40 }, Unit: "ms"})
+		d := live.New(1, live.Options{First: "TTFT", Out: &out, Terminal: true, Width: func() int { return 40 }, Unit: "ms"})
 		d.StartRun("N(480,240)/(300,150) concurrency 256", 0, 10)
 		time.Sleep(time.Second)
 		d.Close()
@@ -73,7 +73,7 @@ func TestOnATerminalOneLineIsRedrawnAndNeverWraps(t *testing.T) {
 
 func TestObservingFromManyGoroutines(t *testing.T) {
 	var out bytes.Buffer
-	d := live.New(1, live.Options{Out: &out})
+	d := live.New(1, live.Options{First: "TTFT", Out: &out})
 	d.StartRun("x", time.Second, 0)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -92,7 +92,7 @@ func TestObservingFromManyGoroutines(t *testing.T) {
 }
 
 func BenchmarkObserve(b *testing.B) {
-	d := live.New(1, live.Options{Out: &bytes.Buffer{}})
+	d := live.New(1, live.Options{First: "TTFT", Out: &bytes.Buffer{}})
 	defer d.Close()
 	d.StartRun("x", time.Hour, 0)
 	b.ReportAllocs()

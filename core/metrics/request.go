@@ -222,6 +222,18 @@ func Generates(task backend.Task) bool {
 	return task == backend.TextToText || task == backend.ImageTextToText
 }
 
+// FirstOutput is what a task's time to the first output is called; "" where the
+// answer is made in one piece, of which only the end means something.
+func FirstOutput(task backend.Task) string {
+	switch {
+	case Generates(task):
+		return "TTFT"
+	case task == backend.TextToSpeech:
+		return "TTFB"
+	}
+	return ""
+}
+
 // answer takes what the answers of a task are counted in.
 func (r *Request) answer(task backend.Task, rec *Record) {
 	media := rec.Outcome.Media

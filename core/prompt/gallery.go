@@ -56,8 +56,14 @@ func (g *Gallery) Forget() {
 	g.bytes = 0
 }
 
+// pictureOf is a picture as requests have it.
+type pictureOf struct {
+	backend.Image
+	again bool // it was made before, and this is the same memory
+}
+
 // keep makes a picture once, or every time where there is no room for more.
-func (g *Gallery) keep(key pictureKey, make func() (backend.Image, error)) (backend.Image, error) {
+func (g *Gallery) keep(key pictureKey, make func() (backend.Image, error)) (pictureOf, error) {
 	g.mu.Lock()
 	m, ok := g.made[key]
 	if !ok {
@@ -73,14 +79,14 @@ func (g *Gallery) keep(key pictureKey, make func() (backend.Image, error)) (back
 		g.bytes += len(m.image.Bytes)
 		g.mu.Unlock()
 	})
-	return m.image, m.err
+	return pictureOf{m.image, ok}, m.err
 }
 
 // sized brings a picture of the dataset to a size and marks it with a number of
 // the run's, so that no server has seen it before. An address is passed on.
-func (g *Gallery) sized(key pictureKey, p dataset.Picture) (backend.Image, error) {
+func (g *Gallery) sized(key pictureKey, p dataset.Picture) (pictureOf, error) {
 	if p.URL != "" {
-		return backend.Image{URL: p.URL}, nil
+		return pictureOf{Image: backend.Image{URL: p.URL}}, nil
 	}
 	return g.keep(key, func() (backend.Image, error) {
 		img, err := picture.Decode(p.Data, g.large)
@@ -95,7 +101,7 @@ func (g *Gallery) sized(key pictureKey, p dataset.Picture) (backend.Image, error
 }
 
 // synthetic makes a picture out of nothing.
-func (g *Gallery) synthetic(key pictureKey) (backend.Image, error) {
+func (g *Gallery) synthetic(key pictureKey) (pictureOf, error) {
 	return g.keep(key, func() (backend.Image, error) {
 		data, err := picture.JPEG(picture.Synthetic(key.stream.Rand(key.number), key.width, key.height))
 		return backend.Image{Bytes: data, MIME: picture.MIME}, err
@@ -104,12 +110,12 @@ func (g *Gallery) synthetic(key pictureKey) (backend.Image, error) {
 
 // asItIs passes a picture of the dataset on; what is no JPEG becomes one, which
 // every provider takes.
-func (g *Gallery) asItIs(key pictureKey, p dataset.Picture) (backend.Image, error) {
+func (g *Gallery) asItIs(key pictureKey, p dataset.Picture) (pictureOf, error) {
 	if p.URL != "" {
-		return backend.Image{URL: p.URL}, nil
+		return pictureOf{Image: backend.Image{URL: p.URL}}, nil
 	}
 	if p.Format == "jpeg" {
-		return backend.Image{Bytes: p.Data, MIME: picture.MIME}, nil
+		return pictureOf{Image: backend.Image{Bytes: p.Data, MIME: picture.MIME}}, nil
 	}
 	return g.keep(key, func() (backend.Image, error) {
 		img, err := picture.Decode(p.Data, g.large)
@@ -128,7 +134,7 @@ func distinct(width, height int) uint64 {
 }
 
 // pictures takes or makes the pictures of request i and the text beside them.
-func (s *Source) pictures(item *Item) (text string, images []backend.Image, err error) {
+func (s *Source) pictures(item *Item) (text string, images []pictureOf, err error) {
 	g, size := s.config.Gallery, item.Size
 	if size.Row {
 		return s.rowPictures(item.Index)
@@ -138,7 +144,7 @@ func (s *Source) pictures(item *Item) (text string, images []backend.Image, err 
 	for k := range uint64(max(size.Images, 1)) {
 		number := (item.Index*uint64(max(size.Images, 1)) + k) % all
 		key := pictureKey{stream: s.looks, number: number, width: size.Width, height: size.Height}
-		var image backend.Image
+		var image pictureOf
 		if g.records == nil {
 			image, err = g.synthetic(key)
 		} else {
@@ -161,19 +167,19 @@ func (s *Source) pictures(item *Item) (text string, images []backend.Image, err 
 
 // sizedPicture takes the first picture of the record whose turn it is. One whose
 // picture breaks off gives way to the next.
-func (s *Source) sizedPicture(key pictureKey) (text string, image backend.Image, err error) {
+func (s *Source) sizedPicture(key pictureKey) (text string, image pictureOf, err error) {
 	g := s.config.Gallery
 	for {
 		record, err := g.records.Record(s.place(key.number))
 		if err != nil {
-			return "", backend.Image{}, err
+			return "", pictureOf{}, err
 		}
 		if image, err = g.sized(key, record.Pictures[0]); err == nil {
 			return record.Text, image, nil
 		}
 		g.forget(key)
 		if err := g.records.Reject(record.Row, err); err != nil {
-			return "", backend.Image{}, err
+			return "", pictureOf{}, err
 		}
 	}
 }
@@ -186,7 +192,7 @@ func (g *Gallery) forget(key pictureKey) {
 }
 
 // rowPictures takes a record as it is.
-func (s *Source) rowPictures(i uint64) (text string, images []backend.Image, err error) {
+func (s *Source) rowPictures(i uint64) (text string, images []pictureOf, err error) {
 	g := s.config.Gallery
 	if g.records == nil {
 		return "", nil, errors.New("traffic scenario dataset needs a dataset of pictures (--dataset-path or --dataset-config)")
@@ -209,7 +215,7 @@ func (s *Source) rowPictures(i uint64) (text string, images []backend.Image, err
 }
 
 // allOf are the pictures of a record as they are.
-func (g *Gallery) allOf(record dataset.Record) (images []backend.Image, err error) {
+func (g *Gallery) allOf(record dataset.Record) (images []pictureOf, err error) {
 	for k, p := range record.Pictures {
 		key := pictureKey{number: uint64(record.Row), index: k}
 		image, err := g.asItIs(key, p)
@@ -248,8 +254,8 @@ func (s *Source) imageChat(item *Item) error {
 	parts := []backend.Part{{Text: text}}
 	item.Bytes = len(text)
 	for i := range images {
-		parts = append(parts, backend.Part{Image: &images[i]})
-		item.Bytes += len(images[i].Bytes)
+		parts = append(parts, backend.Part{Image: &images[i].Image})
+		item.hold(images[i])
 	}
 	messages := make([]backend.Message, 0, len(s.config.Before)+1)
 	messages = append(messages, s.config.Before...)
@@ -260,9 +266,20 @@ func (s *Source) imageChat(item *Item) error {
 
 func (s *Source) imageEmbeddings(item *Item) error {
 	_, images, err := s.pictures(item)
-	for i := range images {
-		item.Bytes += len(images[i].Bytes)
+	item.Request.Embed = &backend.Embed{}
+	for _, image := range images {
+		item.Request.Embed.Images = append(item.Request.Embed.Images, image.Image)
+		item.hold(image)
 	}
-	item.Request.Embed = &backend.Embed{Images: images}
 	return err
+}
+
+// hold counts the memory of a picture, which the gallery keeps where it is not
+// the first to have it.
+func (item *Item) hold(p pictureOf) {
+	if p.again {
+		item.Again = append(item.Again, p.Bytes)
+		return
+	}
+	item.Bytes += len(p.Bytes)
 }

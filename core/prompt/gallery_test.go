@@ -191,6 +191,29 @@ func TestRowsOfPicturesAreSentAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestPicturesThatComeAgainAreTheSameMemory: whoever sends them may send them
+// once.
+func TestPicturesThatComeAgainAreTheSameMemory(t *testing.T) {
+	gallery := prompt.NewGallery(recordsOf(t, record("a", dataset.Picture{Data: pngOf(t, 7, 9)}), record("b", dataset.Picture{Data: pngOf(t, 8, 9)})), false)
+	source := mustSource(t, mustCorpus(t, nil, dataset.BuiltIn()),
+		prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "dataset"), Gallery: gallery})
+	seen := map[*byte]bool{}
+	for i := range uint64(6) {
+		item := mustRequest(t, source, i)
+		_, images := shown(t, item)
+		if again := len(item.Again) == 1; again != (i >= 2) || again != seen[&images[0].Bytes[0]] {
+			t.Errorf("request %d: comes again: %t, seen before: %t", i, again, seen[&images[0].Bytes[0]])
+		}
+		if i >= 2 && item.Bytes > 100 {
+			t.Errorf("request %d is said to take %d bytes of its own", i, item.Bytes)
+		}
+		seen[&images[0].Bytes[0]] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("%d pictures were made of two", len(seen))
+	}
+}
+
 func TestPicturesThatBreakOffAreRejected(t *testing.T) {
 	cut := pngOf(t, 50, 50)
 	cut = cut[:len(cut)-20]

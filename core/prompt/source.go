@@ -61,6 +61,9 @@ type Item struct {
 	Turns []Turn
 	// Digest is the SHA-256 of what the request says, and of Turns; see Workload.
 	Digest [32]byte
+	// Again are pictures of the request that one before had too: the same memory,
+	// so that whoever sends the requests may send them once.
+	Again [][]byte
 	// Bytes is the memory that the request's own texts take.
 	Bytes int
 }

@@ -115,14 +115,7 @@ func latencies(task backend.Task) []column {
 		})
 	}
 	var columns []column
-	first := ""
-	switch {
-	case metrics.Generates(task):
-		first = "TTFT"
-	case task == backend.TextToSpeech:
-		first = "TTFB"
-	}
-	if first != "" {
+	if first := metrics.FirstOutput(task); first != "" {
 		columns = append(columns,
 			latency(first+"\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P50 }),
 			latency(first+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P99 }),
