@@ -176,11 +176,16 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 		b.core.Seed = randomSeed()
 	}
 	b.label()
+	recorded, err := b.trace()
+	if err != nil && !mentioned(problems, "trace") {
+		problems = append(problems, settings.Problem{Flag: "trace", Message: err.Error(), Origin: origins["trace"]})
+	}
 	var plan *bench.Plan
 	if b.plugin != nil && b.core.Task != "" {
 		var wrong settings.Problems
 		plan, wrong = bench.NewPlan(b.core, b.description, b.plugin.Values(), bench.Said{
 			Given: func(flag string) bool { return fs.Changed(flag) || origins[flag] != "" },
+			Trace: recorded,
 		})
 		before := slices.Clone(problems)
 		for _, p := range wrong {
@@ -285,7 +290,7 @@ func (b *benchmarking) missing() []settings.Question {
 	if s.ModelTokenizer == "" && countsTokens(s.Task) {
 		list = append(list, settings.Question{Flag: "model-tokenizer", Text: "Model tokenizer"})
 	}
-	if s.MaxTimePerRun == 0 && s.MaxRequestsPerRun == 0 {
+	if s.MaxTimePerRun == 0 && s.MaxRequestsPerRun == 0 && s.Trace == "" { // which has an end
 		list = append(list,
 			settings.Question{Flag: "max-time-per-run", Text: "Max time per run (minutes, or as 90s)"},
 			settings.Question{Flag: "max-requests-per-run", Text: "Max requests per run", Optional: true})

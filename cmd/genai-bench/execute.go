@@ -276,6 +276,10 @@ func (b *benchmarking) announce(plan *bench.Plan, opened backend.Opened, folder 
 		ends = append(ends, fmt.Sprintf("%d requests", n))
 	}
 	fmt.Fprintf(b.stderr, "%s with %s at %s\n", b.core.Task, b.core.APIModelName, opened.Endpoint)
+	if plan.Trace != nil {
+		fmt.Fprintln(b.stderr, plan.Trace)
+		ends = append(ends, "the trace's end")
+	}
 	fmt.Fprintf(b.stderr, "%s; %s; each run at most %s; seed %d\n",
 		strings.Join(scenarios, ", "), strings.Join(levels, ", "), strings.Join(ends, " or "), b.core.Seed)
 	if opened.ClockNote != "" {

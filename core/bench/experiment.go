@@ -311,9 +311,13 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	if r.level.Rate > 0 {
 		a.NumConcurrency, a.RequestRate, a.Distribution = r.level.Number(x.plan.Iteration), r.level.Rate, s.Distribution
 	}
+	if x.plan.Trace != nil {
+		a.Distribution = ""
+	}
 	a.Engine, a.StopReason = string(x.plan.loop()), string(result.StopReason)
 	a.Window.RampEnd, a.Window.CapWaited, a.Window.CapUnsent = result.RampEnd, result.Waited, result.Unsent
 	a.Window.MissedSends, a.Window.AskedRate, a.Window.AchievedRate = result.Missed, result.Asked, result.Achieved
+	a.Window.SessionWaited, a.Window.SessionUnsent, a.TimeScale = result.SessionWaited, result.SessionUnsent, r.level.TimeScale
 	var requests uint64
 	a.WorkloadSHA256, requests = r.ahead.Workload()
 	a.Client = clientOf(r.collect.usage)
@@ -385,6 +389,7 @@ func (p *Plan) Metadata(m experiment.Metadata) experiment.Metadata {
 	m.MaxTimePerRunSeconds, m.MaxRequestsPerRun = int(math.Ceil(s.MaxTimePerRun.Seconds())), s.MaxRequestsPerRun
 	m.MetricsTimeUnit = metrics.Unit(s.MetricsTimeUnit)
 	m.DatasetPath = text(s.DatasetPath)
+	m.Trace = p.traceMetadata()
 	m.ExecutionEngine, m.QPSLevels, m.Seed = s.ExecutionEngine, s.QPSLevels, s.Seed
 	return m
 }

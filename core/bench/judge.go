@@ -125,11 +125,20 @@ func (v *verdict) rate(result load.Result, a *metrics.Aggregate, burstiness floa
 			result.Waited, result.WaitMean.Round(time.Microsecond), result.WaitMax.Round(time.Microsecond), result.Unsent)
 		return
 	}
+	if result.SessionWaited+result.SessionUnsent > 0 {
+		held := ""
+		if result.SessionUnsent > 0 {
+			held = fmt.Sprintf("; %d more were still held back at the end", result.SessionUnsent)
+		}
+		v.note("requests of the trace's sessions that were due before the answer to the one before: %d, sent after it, %s later on average and %s at most%s. This server is slower than the one recorded, or the time scale is small",
+			result.SessionWaited, result.SessionWaitMean.Round(time.Microsecond), result.SessionWaitMax.Round(time.Microsecond), held)
+		return
+	}
 	if result.Asked <= 0 || result.Sent == 0 || result.StopReason != load.StopTime && result.StopReason != load.StopRequests {
 		return
 	}
 	chance := 3 / math.Sqrt(float64(result.Sent)*min(burstiness, 1))
-	if a.Distribution == string(load.Constant) {
+	if a.Distribution == string(load.Constant) || a.TimeScale > 0 {
 		chance = 1 / float64(result.Sent) // the last one
 	}
 	if result.Achieved < result.Asked*(achievedMin-chance) {

@@ -26,6 +26,8 @@ const (
 
 func (p *Plan) loop() loop {
 	switch {
+	case p.Settings.Trace != "":
+		return replayLoop
 	case len(p.Settings.QPSLevels) > 0:
 		return openLoop
 	case p.Settings.ExecutionEngine == "async":
@@ -38,6 +40,8 @@ func (p *Plan) loop() loop {
 func (p *Plan) engine(l Level) load.Engine {
 	s := p.Settings
 	switch p.loop() {
+	case replayLoop:
+		return p.replay(l)
 	case openLoop:
 		return load.Open{
 			Rate: l.Rate, Distribution: load.Distribution(s.Distribution), Burstiness: p.burstiness(), Seed: s.Seed,
@@ -159,7 +163,7 @@ var needs = []struct {
 	{"distribution", []loop{openLoop}, "it is of the open loop, which --execution-engine async --qps-level makes"},
 	{"burstiness", []loop{openLoop}, "it is of the open loop, which --execution-engine async --qps-level makes"},
 	{"rate-ramp", []loop{openLoop}, "it is of the open loop; --concurrency-ramp lets users come one by one"},
-	{"max-concurrency", []loop{openLoop}, "it caps the open loop; --num-concurrency says how many requests are in flight here"},
+	{"max-concurrency", []loop{openLoop, replayLoop}, "it caps the open loop; --num-concurrency says how many requests are in flight here"},
 	{"spawn-rate", []loop{usersLoop}, "it is of the locust engine; --concurrency-ramp spreads the start of --execution-engine async"},
 	{"concurrency-ramp", []loop{usersLoop, closedLoop}, "the open loop has no users; --rate-ramp lets its rate grow"},
 	{"think-time", []loop{usersLoop, closedLoop}, "the open loop has no users who could think; its rate says how often requests are sent"},
@@ -218,7 +222,7 @@ func (c *checker) stopRules() {
 // limits checks what ends runs, and what is left out at their ends.
 func (c *checker) limits() {
 	p, s := c.plan, c.plan.Settings
-	if s.MaxTimePerRun == 0 && s.MaxRequestsPerRun == 0 {
+	if s.MaxTimePerRun == 0 && s.MaxRequestsPerRun == 0 && s.Trace == "" {
 		c.wrong("max-time-per-run", "as 90s, or --max-requests-per-run 300", "a run needs an end: give one of --max-time-per-run and --max-requests-per-run")
 	}
 	p.Warmup = metrics.Cut{Ratio: s.WarmupRatio, Requests: s.WarmupRequests, Time: s.WarmupTime}
@@ -239,8 +243,11 @@ func (c *checker) limits() {
 // that are spawned at a rate are no ramp here: the reference measures them.
 func (c *checker) ramp() (time.Duration, string) {
 	s := c.plan.Settings
-	if c.plan.loop() == openLoop {
+	switch c.plan.loop() {
+	case openLoop:
 		return s.RateRamp.Over, "rate-ramp"
+	case replayLoop:
+		return 0, ""
 	}
 	return s.ConcurrencyRamp, "concurrency-ramp"
 }
@@ -279,12 +286,16 @@ func (c *checker) fits(flag, otherwise string) {
 		c.wrong(flag, "a longer --max-time-per-run"+otherwise, "warm-up and cool-down take %s, and a run %s: nothing is left to measure", all, s.MaxTimePerRun)
 		return
 	}
-	if s.MaxRequestsPerRun == 0 {
+	all, hint := s.MaxRequestsPerRun, "a larger --max-requests-per-run"+otherwise
+	if p.Trace != nil {
+		all, hint = len(p.Trace.Requests), ""
+	}
+	if all == 0 || s.Trace != "" && p.Trace == nil {
 		return
 	}
 	for _, l := range p.Levels {
-		if n := c.cutRequests(p.Warmup, l) + c.cutRequests(p.Cooldown, l); n >= float64(s.MaxRequestsPerRun) {
-			c.wrong(flag, "a larger --max-requests-per-run"+otherwise, "warm-up and cool-down at %s are about %.0f requests, and a run has %d: nothing is left to measure", l, n, s.MaxRequestsPerRun)
+		if n := c.cutRequests(p.Warmup, l, all) + c.cutRequests(p.Cooldown, l, all); n >= float64(all) {
+			c.wrong(flag, hint, "warm-up and cool-down at %s are about %.0f requests, and a run has %d: nothing is left to measure", l, n, all)
 			return
 		}
 	}
@@ -301,16 +312,21 @@ func cutFlag(end string, cut metrics.Cut) string {
 	return end + "-ratio"
 }
 
-// cutRequests is how many requests of a run limited by number a cut leaves out,
-// as far as is known before.
-func (c *checker) cutRequests(cut metrics.Cut, l Level) float64 {
-	switch open, isOpen := c.plan.engine(l).(load.Open); {
+// cutRequests is how many of all requests of a run limited by number a cut
+// leaves out, as far as is known before.
+func (c *checker) cutRequests(cut metrics.Cut, l Level, all int) float64 {
+	switch {
 	case cut.Requests > 0:
 		return float64(cut.Requests)
 	case cut.Ratio > 0:
-		return math.Floor(cut.Ratio * float64(c.plan.Settings.MaxRequestsPerRun))
-	case cut.Time > 0 && isOpen:
-		return open.Expected(cut.Time)
+		return math.Floor(cut.Ratio * float64(all))
+	case cut.Time > 0:
+		switch engine := c.plan.engine(l).(type) {
+		case load.Open:
+			return engine.Expected(cut.Time)
+		case load.Replay:
+			return float64(arrivalsIn(engine, cut.Time.Seconds()))
+		}
 	}
 	return 0
 }

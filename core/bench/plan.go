@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/stoprule"
+	"github.com/genai-bench/genai-bench/core/trace"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/option"
 )
@@ -35,14 +37,21 @@ type Plan struct {
 	Voice      string              // of speech
 	Objectives []metrics.Objective // of goodput
 	Warnings   []string
+
+	Trace         *trace.Trace // that is replayed; nil for none
+	traceSessions []int        // by request; nil: none
+	traceTurns    []int        // by request: which of its session, from 1
 }
 
 // Scenario keeps what the user wrote beside what it means: files and reports
-// bear the user's own spelling.
+// bear the user's own spelling. That of a recording is a name only.
 type Scenario struct {
 	scenario.Scenario
 	Written string
 }
+
+// FileName is the scenario in names of files.
+func (s Scenario) FileName() string { return experiment.InFileName(s.Written) }
 
 // Level is one row of an experiment: a number of requests in flight, of
 // documents a request, or a rate.
@@ -50,6 +59,7 @@ type Level struct {
 	Concurrency int     // of closed loops
 	BatchSize   int     // documents a request; 0 where the task has none
 	Rate        float64 // of the open loop, requests per second; else 0
+	TimeScale   float64 // of a trace, whose mean rate at it is Rate; else 0
 }
 
 // Number is the level as file names have it: a rate is in thousandths, because
@@ -57,7 +67,7 @@ type Level struct {
 func (l Level) Number(iteration scenario.Iteration) int {
 	switch {
 	case l.Rate > 0:
-		return int(l.Rate*1000 + 0.5)
+		return max(int(l.Rate*1000+0.5), 1)
 	case iteration == scenario.BatchSize:
 		return l.BatchSize
 	}
@@ -71,6 +81,8 @@ func (l Level) String() string {
 		parts = append(parts, fmt.Sprintf("batch size %d", l.BatchSize))
 	}
 	switch {
+	case l.TimeScale > 0:
+		return fmt.Sprintf("time scale %s, %.4g req/s", scaled(l.TimeScale), l.Rate)
 	case l.Rate > 0:
 		parts = append(parts, fmt.Sprintf("%g req/s", l.Rate))
 	case l.BatchSize == 0 || l.Concurrency > 1:
@@ -82,6 +94,7 @@ func (l Level) String() string {
 // Said is what a plan must know of how settings were given.
 type Said struct {
 	Given func(flag string) bool // typed, or set by environment or file
+	Trace *trace.Trace           // that --trace names; nil: none, or it cannot be read
 }
 
 // NewPlan checks settings against each other and against what the backend can
@@ -91,11 +104,16 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	c := &checker{plan: p, said: said}
 	c.target()
 	c.endpoint()
-	c.scenarios()
-	c.levels()
+	c.traced()
+	if s.Trace == "" {
+		c.scenarios()
+		c.levels()
+	}
 	c.load()
 	c.limits()
-	c.prefix()
+	if s.Trace == "" {
+		c.prefix()
+	}
 	c.chatTemplate()
 	c.params()
 	c.goodput()

@@ -38,6 +38,7 @@ type oneRun struct {
 	capped   bool // an open loop with --max-concurrency
 	aborts   load.Aborts
 	watch    *stoprule.Watch
+	held     *held // of a trace; else nil
 
 	mu   sync.Mutex
 	open map[uint64]*metrics.Record // by sequence number
@@ -52,7 +53,7 @@ type oneRun struct {
 // Send implements load.Sender.
 func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 	r.cancel.Do(func() { r.stopAfter = context.AfterFunc(ctx, r.x.pool.CancelAll) })
-	item, err := r.ahead.Next(ctx)
+	item, err := r.item(ctx, ticket)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.prepared = err
@@ -78,6 +79,9 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
 	}
 	describe(record, &item)
+	if i := ticket.Arrival; r.held != nil && i < uint64(len(r.x.plan.traceSessions)) && r.x.plan.traceSessions[i] >= 0 {
+		record.Session, record.Turn = r.x.plan.traceSessions[i]+1, r.x.plan.traceTurns[i]
+	}
 	for _, image := range item.Again {
 		r.x.pool.ShareImage(image)
 	}
@@ -92,10 +96,19 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 	}
 	r.x.display.Sent()
 	r.rule(r.watch.Sent(max(ticket.Intended, record.Dispatched), record.Dispatched))
-	if s.MaxRequestsPerRun > 0 && ticket.N+1 == uint64(s.MaxRequestsPerRun) {
+	if ticket.N+1 == r.x.plan.requestsMax() {
 		r.x.display.Draining()
 	}
 	return nil
+}
+
+// item is the request that a ticket is for.
+func (r *oneRun) item(ctx context.Context, ticket load.Ticket) (prompt.Item, error) {
+	next := func() (prompt.Item, error) { return r.ahead.Next(ctx) }
+	if r.held != nil {
+		return r.held.take(ticket.Arrival, next)
+	}
+	return next()
 }
 
 // outcome takes the end of one of the run's requests.
@@ -149,7 +162,7 @@ func (r *oneRun) rule(v *stoprule.Verdict) {
 // experiment; interrupted tells that the user wants an end.
 func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures metrics.Aggregate, err error) {
 	name := fmt.Sprintf("%s at %s", s.Written, l)
-	source, err := prompt.NewSource(x.corpus, prompt.Config{
+	maker, shared, err := x.maker(prompt.Config{
 		Task: x.plan.Task, Scenario: s.Scenario, Kind: x.plan.Kind, Seed: x.plan.Settings.Seed,
 		Run:       name,
 		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before, Voice: x.plan.Voice,
@@ -159,7 +172,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	if err != nil {
 		return figures, err
 	}
-	for _, text := range source.Shared() {
+	for _, text := range shared {
 		x.pool.ShareText(text)
 	}
 	defer x.pool.Unshare()
@@ -167,7 +180,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		defer x.gallery.Forget()
 	}
 	settings := x.plan.Settings
-	ahead := prompt.NewAhead(source, prompt.AheadOptions{Count: uint64(settings.MaxRequestsPerRun)})
+	ahead := prompt.NewAhead(maker, prompt.AheadOptions{Count: x.plan.requestsMax()})
 	defer ahead.Close()
 	if err := x.awaitStore(ctx, name, ahead); err != nil || x.stopped(ctx) {
 		return figures, err
@@ -186,8 +199,11 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	r := &oneRun{
 		x: x, scenario: s, level: l, drive: drive, ahead: ahead, open: map[uint64]*metrics.Record{},
 		fix:     x.plan.Backend.Can(backend.CanFixOutputLength),
-		collect: collect, capped: settings.MaxConcurrency > 0 && x.plan.loop() == openLoop,
+		collect: collect, capped: settings.MaxConcurrency > 0 && (x.plan.loop() == openLoop || x.plan.loop() == replayLoop),
 		aborts: x.plan.aborts(name), watch: stoprule.NewWatch(x.plan.StopRules),
+	}
+	if x.plan.Trace != nil {
+		r.held = &held{maker: maker, items: map[uint64]prompt.Item{}}
 	}
 	collect.finished = r.finished
 	begin := experiment.RunBegin{
@@ -197,7 +213,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 	if err := x.journal.Write(experiment.Entry{Begin: &begin}); err != nil {
 		return figures, errors.Join(err, collect.finish())
 	}
-	x.display.StartRun(s.Written+" "+l.String(), settings.MaxTimePerRun, settings.MaxRequestsPerRun)
+	x.display.StartRun(s.Written+" "+l.String(), settings.MaxTimePerRun, int(x.plan.requestsMax()))
 	x.display.Asked(l.Rate)
 	x.current.Store(r)
 	unstop := x.onInterrupt(func() { drive.Stop(load.StopInterrupted); x.display.Draining() })

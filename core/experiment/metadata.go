@@ -51,6 +51,22 @@ type Metadata struct {
 	Tokenizer       *TokenizerMetadata `json:"tokenizer,omitempty"`
 	// Workloads say what was sent, a run each, in their order.
 	Workloads []WorkloadMetadata `json:"workloads,omitempty"`
+	Trace     *TraceMetadata     `json:"trace,omitempty"`
+}
+
+// TraceMetadata is the recorded traffic that was replayed.
+type TraceMetadata struct {
+	File        string    `json:"file"`
+	SHA256      string    `json:"sha256"` // of the whole file
+	Format      string    `json:"format"`
+	TimeScale   []float64 `json:"time_scale"`
+	Requests    int       `json:"requests"` // that are sent
+	SpanSeconds float64   `json:"span_s"`   // of these, as recorded
+	Rate        float64   `json:"mean_rate"`
+	BlockTokens int       `json:"block_tokens,omitempty"`
+	Sessions    int       `json:"sessions,omitempty"`     // with more than one request; 0: none
+	Skipped     int       `json:"skipped_rows,omitempty"` // without input or output
+	Bad         int       `json:"bad_rows,omitempty"`
 }
 
 // WorkloadMetadata is the identity of what a run sent: two runs with the same

@@ -34,7 +34,8 @@ type Aggregate struct {
 
 	RequestRate          float64        `json:"request_rate,omitempty"` // asked for, per second; open loop
 	Distribution         string         `json:"distribution,omitempty"`
-	Engine               string         `json:"engine,omitempty"`               // users, closed, open
+	TimeScale            float64        `json:"time_scale,omitempty"`           // of a trace: factor on its times
+	Engine               string         `json:"engine,omitempty"`               // users, closed, open, replay
 	NumCancelledRequests int            `json:"num_cancelled_requests"`         // had no end when the run had
 	NumAbortedRequests   int            `json:"num_aborted_requests,omitempty"` // given up on purpose; neither completed nor errors
 	ErrorClasses         map[string]int `json:"error_classes,omitempty"`
@@ -130,10 +131,15 @@ type Window struct {
 	MissedSends    uint64 `json:"missed_sends,omitempty"` // due in the open loop and never sent: the client could not keep up
 	// Arrivals of the open loop that found the concurrency cap reached: CapWaited
 	// were sent when their turn came, CapUnsent still stood in line at the end.
-	CapWaited    uint64  `json:"cap_waited_requests,omitempty"`
-	CapUnsent    uint64  `json:"cap_unsent_requests,omitempty"`
-	AskedRate    float64 `json:"asked_rate,omitempty"`
-	AchievedRate float64 `json:"achieved_rate,omitempty"`
+	CapWaited uint64 `json:"cap_waited_requests,omitempty"`
+	CapUnsent uint64 `json:"cap_unsent_requests,omitempty"`
+	// Requests of a trace that were due before the one before them of their
+	// session had ended: SessionWaited were sent then, SessionUnsent were still
+	// held back at the end.
+	SessionWaited uint64  `json:"session_waited_requests,omitempty"`
+	SessionUnsent uint64  `json:"session_unsent_requests,omitempty"`
+	AskedRate     float64 `json:"asked_rate,omitempty"`
+	AchievedRate  float64 `json:"achieved_rate,omitempty"`
 }
 
 // ReferenceStyle are figures for comparison with the Python tool.

@@ -15,6 +15,8 @@ type Record struct {
 	RequestID string // as sent in X-Request-Id
 	Worker    int
 	User      int
+	Session   int  // conversation that it belongs to, from 1; 0: none
+	Turn      int  // of the conversation, from 1; 0: none
 	Streamed  bool // the answer was asked for as a stream
 
 	// Core's own times. Intended is when the schedule wanted the request sent,

@@ -44,6 +44,8 @@ type Request struct {
 	FirstFlags     string `json:"first_output_flags,omitempty"` // why the stamp of ttft may be less exact than the clock promises: stamp.Flags
 	EndFlags       string `json:"last_byte_flags,omitempty"`    // the same of e2e_latency
 	Worker         int    `json:"worker,omitempty"`
+	Session        int64  `json:"session,omitempty"` // conversation, from 1, in the order of their beginning; 0: none
+	Turn           int64  `json:"turn,omitempty"`    // of the conversation, from 1
 	PartialAnswer  bool   `json:"partial,omitempty"` // a failure after output had arrived
 	BytesSent      int64  `json:"bytes_sent,omitempty"`
 	BytesReceived  int64  `json:"bytes_received,omitempty"`
@@ -160,7 +162,7 @@ func (r *Request) UnmarshalJSON(data []byte) error {
 func Derive(task backend.Task, rec *Record) Request {
 	o := rec.Outcome
 	r := emptyRequest()
-	r.RequestID, r.Index, r.Worker = rec.RequestID, rec.Index, rec.Worker
+	r.RequestID, r.Index, r.Worker, r.Session, r.Turn = rec.RequestID, rec.Index, rec.Worker, int64(rec.Session), int64(rec.Turn)
 	r.Status = o.Status.String()
 	r.IntendedNanos, r.DispatchedNanos, r.SendStartNanos, r.EndNanos, r.OutcomeNanos = rec.Intended, rec.Dispatched, o.SendStart, o.LastByte, rec.Ended
 	if rec.InputTokensAsked > 0 {

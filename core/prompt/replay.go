@@ -3,7 +3,6 @@ package prompt
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/seeded"
@@ -83,10 +82,10 @@ func (r *Replay) compose(i uint64, recorded *trace.Request) (text string, shared
 	for ; ; whole, rest = whole-1, 0 {
 		var b []byte
 		for _, id := range recorded.Blocks[:whole] {
-			b = c.appendWords(b, r.blocks.Rand(id), size)
+			b = r.appendBlock(b, id, size)
 		}
 		if rest > 0 {
-			b = c.appendWords(b, r.blocks.Rand(recorded.Blocks[whole]), rest)
+			b = r.appendBlock(b, recorded.Blocks[whole], rest)
 		}
 		shared = whole*size + rest
 		if shared == n {
@@ -120,13 +119,20 @@ func (r *Replay) compose(i uint64, recorded *trace.Request) (text string, shared
 	}
 }
 
-// appendWords writes n words of one token each behind what is there.
-func (c *Corpus) appendWords(b []byte, r *rand.Rand, n int) []byte {
+// appendBlock writes the first n words of a block behind what is there: one token
+// each. Blocks of as many ids in a row as there are words begin with different
+// ones, so that two prompts have no more in common than their ids.
+func (r *Replay) appendBlock(b []byte, id uint64, n int) []byte {
+	words, joiner := r.corpus.words, r.corpus.joiner
+	draw := r.blocks.Rand(id)
+	all := uint64(len(words))
+	next := words[r.blocks.Permute(id%all, all)]
 	for range n {
 		if len(b) > 0 {
-			b = append(b, c.joiner...)
+			b = append(b, joiner...)
 		}
-		b = append(b, c.words[r.IntN(len(c.words))]...)
+		b = append(b, next...)
+		next = words[draw.IntN(len(words))]
 	}
 	return b
 }

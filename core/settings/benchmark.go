@@ -41,6 +41,20 @@ type Benchmark struct {
 	Seed           uint64
 	SeedGiven      bool
 
+	// Recorded traffic
+	Trace            string // file; "": none
+	TraceFormat      string // auto, or one of the formats
+	TraceTimeUnit    string // auto, s, ms
+	TraceBlockTokens int    // 0: what the format says
+	TraceFrom        time.Duration
+	TraceUntil       time.Duration // 0: to the end
+	TimeScale        []float64     // none is 1
+
+	// Conversations
+	Conversation string // file; "": none
+	SessionTurns int    // 0: not given
+	TurnDelay    load.Think
+
 	// Load
 	ExecutionEngine   string
 	IterationType     string
@@ -104,6 +118,7 @@ type Benchmark struct {
 const (
 	groupTarget    = "Target"
 	groupWorkload  = "Workload"
+	groupRecorded  = "Recorded traffic and conversations"
 	groupLoad      = "Load"
 	groupTransport = "Transport"
 	groupResults   = "Results"
@@ -114,7 +129,7 @@ const (
 // Groups lists the groups of core's flags in the order in which --help shows
 // them; a plugin's groups come after the first.
 func Groups() []string {
-	return []string{groupTarget, groupWorkload, groupLoad, groupTransport, groupResults, groupLabels, groupProgram}
+	return []string{groupTarget, groupWorkload, groupRecorded, groupLoad, groupTransport, groupResults, groupLabels, groupProgram}
 }
 
 // groupAnnotation is where a flag remembers its group.
@@ -135,6 +150,7 @@ func BenchmarkFlags(fs *pflag.FlagSet) *Benchmark {
 	fs.SortFlags = false
 	b.target(declarer{fs, groupTarget})
 	b.workload(declarer{fs, groupWorkload})
+	b.recorded(declarer{fs, groupRecorded})
 	b.load(declarer{fs, groupLoad})
 	b.transport(declarer{fs, groupTransport})
 	b.results(declarer{fs, groupResults})

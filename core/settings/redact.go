@@ -74,6 +74,10 @@ func Effective(flags *pflag.FlagSet) map[string]any {
 			if len(*v.values) > 0 {
 				out[f.Name] = *v.values
 			}
+		case factors:
+			if len(*v.values) > 0 {
+				out[f.Name] = *v.values
+			}
 		case jsonObject:
 			if len(*v.raw) > 0 {
 				out[f.Name] = *v.raw

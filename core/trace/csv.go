@@ -19,8 +19,8 @@ type csvFormat struct {
 
 func csvFormats() []csvFormat {
 	return []csvFormat{
-		{"Azure", "TIMESTAMP", "ContextTokens", "GeneratedTokens", "", azureTime},
-		{"BurstGPT", "Timestamp", "Request tokens", "Response tokens", "Session ID", numberTime},
+		{Azure, "TIMESTAMP", "ContextTokens", "GeneratedTokens", "", azureTime},
+		{BurstGPT, "Timestamp", "Request tokens", "Response tokens", "Session ID", numberTime},
 	}
 }
 
@@ -46,6 +46,9 @@ func (t *Trace) readCSV(b *bufio.Reader, o Options) ([]row, error) {
 			continue
 		}
 		t.Format = f.name
+		if o.Format != "" && o.Format != f.name {
+			return nil, fmt.Errorf("its columns are those of %s, not of %s as --trace-format says", f.name, o.Format)
+		}
 		session, hasSession := columns[f.session]
 		if !hasSession {
 			session = -1
@@ -63,15 +66,23 @@ func (t *Trace) readRows(r *csv.Reader, f csvFormat, o Options, columns [4]int) 
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
+		var broken *csv.ParseError
+		if errors.As(err, &broken) {
+			if err := t.leaveOut(broken.StartLine, badRow{broken.Err}); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err != nil {
-			return nil, errors.New(strings.TrimPrefix(err.Error(), "record on "))
+			return nil, err
 		}
 		number, _ := r.FieldPos(0)
 		next, err := f.row(record, o.Unit, columns)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+		if err == nil {
+			rows = t.take(rows, next)
+		} else if err := t.leaveOut(number, err); err != nil {
+			return nil, err
 		}
-		rows = t.take(rows, next)
 	}
 }
 
@@ -97,7 +108,7 @@ func parseTokens(column, text string) (int, error) {
 		// Some exports write whole numbers as 12.0.
 		whole, fraction, found := strings.Cut(strings.TrimSpace(text), ".")
 		if n, err = strconv.ParseInt(whole, 10, 64); err != nil || !found || strings.Trim(fraction, "0") != "" {
-			return 0, fmt.Errorf("%s %q is no number of tokens", column, text)
+			return 0, bad("%s %q is no number of tokens", column, text)
 		}
 	}
 	return checkTokens(column, n)
@@ -107,7 +118,10 @@ func parseTokens(column, text string) (int, error) {
 func numberTime(text string, unit Unit) (time.Duration, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number of seconds (mixed units of time cannot be replayed)", text)
+		if _, isDate := parseDate(text); isDate {
+			return 0, fmt.Errorf("%q is no number of seconds (mixed units of time cannot be replayed)", text)
+		}
+		return 0, bad("%q is no number of seconds", text)
 	}
 	if unit == Milliseconds {
 		n /= 1000
@@ -121,11 +135,22 @@ func azureTime(text string, unit Unit) (time.Duration, error) {
 	if unit != UnitOfFormat {
 		return 0, fmt.Errorf("the times are dates, which have no unit (leave out --trace-time-unit)")
 	}
+	at, isDate := parseDate(text)
+	if !isDate {
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			return 0, fmt.Errorf("%q is no date and time as 2023-11-16 18:15:46.6805900 (mixed units of time cannot be replayed)", text)
+		}
+		return 0, bad("%q is no date and time as 2023-11-16 18:15:46.6805900", text)
+	}
+	epoch := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) // a duration from the year 1 would overflow
+	return at.Sub(epoch), nil
+}
+
+func parseDate(text string) (time.Time, bool) {
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00"} {
 		if at, err := time.Parse(layout, text); err == nil {
-			epoch := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) // a duration from the year 1 would overflow
-			return at.Sub(epoch), nil
+			return at, true
 		}
 	}
-	return 0, fmt.Errorf("%q is no date and time as 2023-11-16 18:15:46.6805900 (mixed units of time cannot be replayed)", text)
+	return time.Time{}, false
 }

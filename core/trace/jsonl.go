@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,13 +52,24 @@ func (l *line) format() (string, error) {
 	case (l.AtS != nil || l.AtMS != nil) && l.Timestamp != nil:
 		return "", errors.New("timestamp and at_s or at_ms in one trace: which unit holds?")
 	case l.AtS != nil || l.AtMS != nil:
-		return "own", nil
+		return Own, nil
 	case l.Timestamp == nil:
-		return "", errors.New("there is neither timestamp nor at_s nor at_ms")
+		return "", errNoTime
 	case l.ChatID != nil:
-		return "Bailian", nil
+		return Bailian, nil
 	}
-	return "Mooncake", nil
+	return Mooncake, nil
+}
+
+var errNoTime = errors.New("there is neither timestamp nor at_s nor at_ms")
+
+// fields lists the names of an object's fields, for a message.
+func fields(text []byte) string {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) != nil || len(object) == 0 {
+		return "no fields"
+	}
+	return oneOf(slices.Sorted(maps.Keys(object)))
 }
 
 // jsonlReader reads lines of one format.
@@ -78,7 +91,9 @@ func (t *Trace) readJSONL(b *bufio.Reader, o Options) ([]row, error) {
 		number++
 		if len(bytes.TrimSpace(text)) > 0 {
 			if err := r.add(text); err != nil {
-				return nil, fmt.Errorf("line %d: %w", number, err)
+				if err := t.leaveOut(number, err); err != nil {
+					return nil, err
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -109,10 +124,16 @@ func (r *jsonlReader) add(text []byte) error {
 	var l line
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if err := json.Unmarshal(text, &l); err != nil {
-		return fmt.Errorf("no JSON object of a trace: %w", err)
+		return bad("no JSON object of a trace: %w", err)
 	}
 	format, err := l.format()
+	if errors.Is(err, errNoTime) {
+		return bad("%w; the fields are %s", err, fields(text))
+	}
 	if err != nil {
+		return err
+	}
+	if format, err = r.said(format); err != nil {
 		return err
 	}
 	if r.trace.Format == "" {
@@ -121,16 +142,29 @@ func (r *jsonlReader) add(text []byte) error {
 	if format != r.trace.Format {
 		return fmt.Errorf("it is of the %s format, the lines before of %s: one trace has one format and one unit of time", format, r.trace.Format)
 	}
-	if format == "own" {
-		return r.addOwn(&l)
+	if format == Own {
+		return r.addOwn(&l, text)
 	}
-	return r.addRecorded(&l, format)
+	return r.addRecorded(&l, format, text)
+}
+
+// said is the format of a line where the user says one: Mooncake and Bailian may
+// have the same fields.
+func (r *jsonlReader) said(format string) (string, error) {
+	said := r.options.Format
+	switch {
+	case said == "" || said == format:
+		return format, nil
+	case (said == Mooncake || said == Bailian) && format != Own:
+		return said, nil
+	}
+	return "", fmt.Errorf("its fields are those of the %s format, not of %s as --trace-format says", format, said)
 }
 
 // addRecorded takes a line of Mooncake or Bailian.
-func (r *jsonlReader) addRecorded(l *line, format string) error {
+func (r *jsonlReader) addRecorded(l *line, format string, text []byte) error {
 	if l.InputLength == nil || l.OutputLength == nil {
-		return errors.New("input_length or output_length is missing")
+		return bad("input_length or output_length is missing; the fields are %s", fields(text))
 	}
 	at, err := r.recordedTime(l, format)
 	if err != nil {
@@ -149,9 +183,11 @@ func (r *jsonlReader) addRecorded(l *line, format string) error {
 	if l.SessionID != nil {
 		request.Session = *l.SessionID
 	}
-	if format == "Bailian" {
+	if format == Bailian {
 		r.trace.BlockTokens = bailianBlockTokens
-		request.Session = r.session(l)
+		if l.ChatID != nil {
+			request.Session = r.session(l)
+		}
 	}
 	if r.options.BlockTokens > 0 {
 		r.trace.BlockTokens = r.options.BlockTokens
@@ -179,12 +215,12 @@ func (r *jsonlReader) session(l *line) string {
 func (r *jsonlReader) recordedTime(l *line, format string) (time.Duration, error) {
 	n, err := l.Timestamp.Float64()
 	if err != nil || math.IsNaN(n) {
-		return 0, fmt.Errorf("timestamp %q is no number", l.Timestamp)
+		return 0, bad("timestamp %q is no number", l.Timestamp)
 	}
 	unit := r.options.Unit
 	if unit == UnitOfFormat {
 		unit = Seconds
-		if format == "Mooncake" {
+		if format == Mooncake {
 			unit = Milliseconds
 			if n != math.Trunc(n) {
 				return 0, fmt.Errorf("timestamp %s is no whole number of milliseconds, which this format has (if the times are seconds: --trace-time-unit s)", l.Timestamp)
@@ -198,7 +234,7 @@ func (r *jsonlReader) recordedTime(l *line, format string) (time.Duration, error
 }
 
 // addOwn takes a line of our own format.
-func (r *jsonlReader) addOwn(l *line) error {
+func (r *jsonlReader) addOwn(l *line, text []byte) error {
 	field, at := "at_s", 0.0
 	if l.AtMS != nil {
 		field, at = "at_ms", *l.AtMS/1000
@@ -216,7 +252,7 @@ func (r *jsonlReader) addOwn(l *line) error {
 		return err
 	}
 	if l.OutputTokens == nil || l.InputTokens == nil && l.Text == "" {
-		return errors.New("output_tokens, or both input_tokens and text, are missing")
+		return bad("output_tokens, or both input_tokens and text, are missing; the fields are %s", fields(text))
 	}
 	request := Request{Blocks: l.BlockIDs, Session: l.Session, Text: l.Text}
 	if request.OutputTokens, err = checkTokens("output_tokens", *l.OutputTokens); err != nil {
@@ -246,7 +282,7 @@ func (r *jsonlReader) blockTokens(l *line) error {
 		size = r.block
 	}
 	if size < 1 || size > tokensMax {
-		return fmt.Errorf("block_tokens is %d", size)
+		return bad("block_tokens is %d", size)
 	}
 	if r.block > 0 && size != r.block {
 		return fmt.Errorf("block_tokens is %d, on the lines before %d: one trace has one size of blocks", size, r.block)

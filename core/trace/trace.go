@@ -3,6 +3,8 @@ package trace
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,12 +30,54 @@ type Request struct {
 // Trace is a trace in memory, in order of time. It is read-only.
 type Trace struct {
 	Name        string // of the file
-	Format      string // "Mooncake", "Bailian", "BurstGPT", "Azure" or "own"
+	SHA256      string // of the file, in hexadecimal
+	Format      string // one of Formats
 	BlockTokens int    // tokens a block; 0 where no request has blocks
 	Requests    []Request
 	// Skipped rows are of requests that had failed (no output) or had no input,
 	// which cannot be sent again.
 	Skipped int
+	// Bad rows could not be read and are left out. FirstBad are the first of them,
+	// each with its line and what is wrong.
+	Bad      int
+	FirstBad []string
+}
+
+// The formats, as Trace.Format and Options.Format have them.
+const (
+	Mooncake = "Mooncake"
+	Bailian  = "Bailian"
+	BurstGPT = "BurstGPT"
+	Azure    = "Azure"
+	Own      = "own"
+)
+
+// Formats lists the formats that are read.
+func Formats() []string { return []string{Mooncake, Bailian, BurstGPT, Azure, Own} }
+
+// badRow is what is wrong with one row, without which the others are as good as
+// before. Any other error is of the trace as a whole: what a time means, say.
+type badRow struct{ error }
+
+func (b badRow) Unwrap() error { return b.error }
+
+func bad(format string, args ...any) error { return badRow{fmt.Errorf(format, args...)} }
+
+// shown is how many bad rows are remembered with what is wrong.
+const shown = 5
+
+// leaveOut counts a row that is bad, at a line. It returns the error where the
+// whole trace is.
+func (t *Trace) leaveOut(line int, err error) error {
+	err = fmt.Errorf("line %d: %w", line, err)
+	if row := (badRow{}); !errors.As(err, &row) {
+		return err
+	}
+	t.Bad++
+	if len(t.FirstBad) < shown {
+		t.FirstBad = append(t.FirstBad, err.Error())
+	}
+	return nil
 }
 
 // Unit is the unit of a trace's times, where its format leaves a doubt.
@@ -48,8 +92,9 @@ const (
 
 // Options say how a trace is read.
 type Options struct {
-	Unit        Unit // of times that are numbers
-	BlockTokens int  // tokens a block; 0 is what the format says
+	Format      string // "" is told by the names of fields
+	Unit        Unit   // of times that are numbers
+	BlockTokens int    // tokens a block; 0 is what the format says
 }
 
 // lineBytesMax bounds a line: hash ids of a prompt of millions of tokens fit.
@@ -80,6 +125,9 @@ func (t *Trace) String() string {
 	if t.Skipped > 0 {
 		text += fmt.Sprintf("; %d rows without input or output left out", t.Skipped)
 	}
+	if t.Bad > 0 {
+		text += fmt.Sprintf("; %d bad rows left out", t.Bad)
+	}
 	return text
 }
 
@@ -95,11 +143,12 @@ func Load(path string, o Options) (*Trace, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	defer f.Close()
-	t, err := Read(f, o)
+	sum := sha256.New()
+	t, err := Read(io.TeeReader(f, sum), o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	t.Name = path
+	t.Name, t.SHA256 = path, hex.EncodeToString(sum.Sum(nil))
 	return t, nil
 }
 
@@ -137,6 +186,9 @@ type row struct {
 
 // fill puts rows in order, from the first on.
 func (t *Trace) fill(rows []row) error {
+	if len(rows) == 0 && t.Bad > 0 {
+		return fmt.Errorf("the trace has no request that can be sent: %d rows are bad and %d have no input or output; %s", t.Bad, t.Skipped, strings.Join(t.FirstBad, "; "))
+	}
 	if len(rows) == 0 {
 		return fmt.Errorf("the trace has no request that can be sent (%d rows without input or output)", t.Skipped)
 	}
@@ -179,7 +231,7 @@ const (
 
 func checkTokens(what string, n int64) (int, error) {
 	if n < 0 || n > tokensMax {
-		return 0, fmt.Errorf("%s is %d, which is no number of tokens", what, n)
+		return 0, bad("%s is %d, which is no number of tokens", what, n)
 	}
 	return int(n), nil
 }
@@ -187,7 +239,7 @@ func checkTokens(what string, n int64) (int, error) {
 // seconds turns a number of seconds into a duration.
 func seconds(s float64) (time.Duration, error) {
 	if !(s >= -spanMax.Seconds() && s <= spanMax.Seconds()) {
-		return 0, fmt.Errorf("the time %v s is out of range (is the unit right? --trace-time-unit)", s)
+		return 0, bad("the time %v s is out of range (is the unit right? --trace-time-unit)", s)
 	}
 	return time.Duration(s * float64(time.Second)), nil
 }

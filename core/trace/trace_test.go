@@ -123,6 +123,106 @@ func TestBadTraces(t *testing.T) {
 	}
 }
 
+// A bad row is counted and named; the others are good.
+func TestBadRowsAreLeftOut(t *testing.T) {
+	const good = `{"timestamp": 1, "input_length": 5, "output_length": 6}` + "\n"
+	for name, c := range map[string]struct {
+		text string
+		bad  []string
+	}{
+		"no JSON":          {good + "{\n" + good, []string{"line 2: no JSON object of a trace: unexpected end of JSON input"}},
+		"another object":   {good + `{"a": 1, "input_length": 5}` + "\n", []string{"line 2: there is neither timestamp nor at_s nor at_ms; the fields are a, input_length"}},
+		"a missing field":  {good + `{"timestamp": 1, "input_length": 5}` + "\n", []string{"line 2: input_length or output_length is missing; the fields are input_length, timestamp"}},
+		"negative tokens":  {good + `{"timestamp": 1, "input_length": -5, "output_length": 1}`, []string{"line 2: input_length is -5, which is no number of tokens"}},
+		"a ragged row":     {"Timestamp,Request tokens,Response tokens\n1,5\n1,5,6\n", []string{"line 2: wrong number of fields"}},
+		"a quote too many": {"Timestamp,Request tokens,Response tokens\n1,5\",6\n1,5,6\n", []string{"line 2: bare \" in non-quoted-field"}},
+		"no number":        {"Timestamp,Request tokens,Response tokens\nx,5,6\n1,many,6\n1,5,6\n", []string{`line 2: Timestamp: "x" is no number of seconds`, `line 3: Request tokens "many" is no number of tokens`}},
+		"no date":          {"TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,1\n2023-11-16 18:15:46,5,6\n", []string{`line 2: TIMESTAMP: "yesterday" is no date and time as 2023-11-16 18:15:46.6805900`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := trace.Read(strings.NewReader(c.text), trace.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.bad, got.FirstBad); diff != "" || got.Bad != len(c.bad) {
+				t.Errorf("%d bad (-want +got):\n%s", got.Bad, diff)
+			}
+			if r := got.Requests[0]; r.InputTokens != 5 || r.OutputTokens != 6 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	many, err := trace.Read(strings.NewReader(good+strings.Repeat("{}\n", 1000)), trace.Options{})
+	if err != nil || many.Bad != 1000 || len(many.FirstBad) != 5 {
+		t.Errorf("%v, %d of %d bad rows are shown", err, len(many.FirstBad), many.Bad)
+	}
+}
+
+// Mooncake's fields are also Bailian's, with another unit and other blocks.
+func TestAFormatThatIsSaid(t *testing.T) {
+	const line = `{"timestamp": 2, "input_length": 5, "output_length": 6, "hash_ids": [1]}`
+	text := line + "\n" + strings.Replace(line, "2", "4", 1)
+	for format, want := range map[string]struct {
+		blocks int
+		at     time.Duration
+	}{trace.Mooncake: {512, 2 * ms}, trace.Bailian: {16, 2 * s}} {
+		got, err := trace.Read(strings.NewReader(text), trace.Options{Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Format != format || got.BlockTokens != want.blocks || got.Requests[1].At != want.at {
+			t.Errorf("%s: %+v", format, got)
+		}
+	}
+	for format, text := range map[string]string{trace.Azure: line, trace.Bailian: `{"at_s": 1, "input_tokens": 1, "output_tokens": 1}`, trace.BurstGPT: "TIMESTAMP,ContextTokens,GeneratedTokens\n"} {
+		if _, err := trace.Read(strings.NewReader(text), trace.Options{Format: format}); err == nil || !strings.Contains(err.Error(), "not of "+format+" as --trace-format says") {
+			t.Errorf("%s: error %v", format, err)
+		}
+	}
+}
+
+func TestPartsOfATrace(t *testing.T) {
+	all := &trace.Trace{Requests: []trace.Request{
+		{At: 0, Session: "a"}, {At: s, Session: "b"}, {At: 2 * s}, {At: 4 * s, Session: "a"}, {At: 8 * s},
+	}}
+	for name, c := range map[string]struct {
+		from, until time.Duration
+		most        int
+		want        []time.Duration
+		rate        float64
+	}{
+		"all":      {0, 0, 0, []time.Duration{0, s, 2 * s, 4 * s, 8 * s}, 0.5},
+		"some":     {s, 8 * s, 0, []time.Duration{0, s, 3 * s}, 2. / 3},
+		"so many":  {s, 0, 2, []time.Duration{0, s}, 1},
+		"only one": {8 * s, 0, 0, []time.Duration{0}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			part, err := all.Part(c.from, c.until, c.most)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, part.Offsets(1)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if part.Rate(1) != c.rate {
+				t.Errorf("rate %v, want %v", part.Rate(1), c.rate)
+			}
+		})
+	}
+	if _, err := all.Part(9*s, 0, 0); err == nil || !strings.Contains(err.Error(), "no request came then: the trace lasts 8s") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff([]int{0, 1, -1, 0, -1}, all.Sessions()); diff != "" {
+		t.Errorf("sessions (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]time.Duration{0, s / 2, s, 2 * s, 4 * s}, all.Offsets(0.5)); diff != "" || all.Rate(0.5) != 1 {
+		t.Errorf("at twice the speed the rate is %v; (-want +got):\n%s", all.Rate(0.5), diff)
+	}
+	if part, _ := all.Part(s, 4*s, 0); part.Sessions() != nil {
+		t.Error("sessions of one request each were found")
+	}
+}
+
 func TestATraceTellsOfItself(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.jsonl")
 	if err := os.WriteFile(path, []byte(`{"timestamp": 0, "input_length": 10, "output_length": 2}

@@ -175,6 +175,9 @@ func levelColumn(runs []experiment.Run) (head, word string, of func(*experiment.
 		if r.Figures.RequestRate > 0 {
 			return "Asked\nreq/s", "rate", func(r *experiment.Run) string {
 				rate := cmp.Or(r.Figures.RequestRate, float64(r.Level)/1000)
+				if r.Figures.TimeScale > 0 { // a mean, of a trace
+					return number(metrics.Value(rate))
+				}
 				return strconv.FormatFloat(rate, 'g', -1, 64)
 			}
 		}

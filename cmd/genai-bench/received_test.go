@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/genai-bench/genai-bench/core/tokenizer/demo"
+	"github.com/genai-bench/genai-bench/sdk/simulator"
+)
+
+// received BASE FILE writes into FILE what the simulator at BASE, which keeps
+// bodies, received: for each request that asked for an answer a line with the
+// model's messages as JSON, in the order of arrival; and no more than that since
+// the last time.
+func received(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: received BASE FILE")
+	}
+	since := 1
+	if mark := ts.Getenv("RECEIVED"); mark != "" {
+		var err error
+		since, err = strconv.Atoi(mark)
+		ts.Check(err)
+	}
+	answer, err := http.Get(args[0] + "/simulator/requests")
+	ts.Check(err)
+	defer answer.Body.Close()
+	var records []simulator.Record
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var r simulator.Record
+		ts.Check(json.Unmarshal(lines.Bytes(), &r))
+		if int(r.Arrival) >= since && r.Method == http.MethodPost {
+			records = append(records, r)
+		}
+	}
+	ts.Check(lines.Err())
+	slices.SortFunc(records, func(a, b simulator.Record) int { return int(a.Arrival) - int(b.Arrival) })
+	var out strings.Builder
+	for _, r := range records {
+		since = max(since, int(r.Arrival)+1)
+		var body struct {
+			Messages json.RawMessage `json:"messages"`
+			Prompt   json.RawMessage `json:"prompt"`
+		}
+		ts.Check(json.Unmarshal(r.Body, &body))
+		if body.Messages == nil {
+			body.Messages = body.Prompt
+		}
+		fmt.Fprintf(&out, "%s\n", body.Messages)
+	}
+	ts.Setenv("RECEIVED", strconv.Itoa(since))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(out.String()), 0o600))
+}
+
+// message is one of a chat, as a body has it.
+type message struct{ Role, Content string }
+
+// chats reads what received wrote.
+func chats(ts *testscript.TestScript, file string) (all [][]message) {
+	for line := range strings.Lines(ts.ReadFile(file)) {
+		var messages []message
+		ts.Check(json.Unmarshal([]byte(line), &messages))
+		all = append(all, messages)
+	}
+	return all
+}
+
+// shares FILE I J TOKENS fails unless prompts I and J (from 1) of FILE begin
+// with exactly so many equal tokens of the demo tokenizer.
+func shares(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: shares FILE I J TOKENS")
+	}
+	tokenizer, err := demo.Load()
+	ts.Check(err)
+	all := chats(ts, args[0])
+	var ids [2][]uint32
+	for k := range ids {
+		n, err := strconv.Atoi(args[1+k])
+		ts.Check(err)
+		if n > len(all) {
+			ts.Fatalf("%s has %d requests, not %d", args[0], len(all), n)
+		}
+		messages := all[n-1]
+		ids[k] = tokenizer.AppendEncode(nil, messages[len(messages)-1].Content)
+	}
+	same := 0
+	for same < min(len(ids[0]), len(ids[1])) && ids[0][same] == ids[1][same] {
+		same++
+	}
+	if strconv.Itoa(same) != args[3] {
+		ts.Fatalf("requests %s and %s, of %d and %d tokens, share %d at their beginning, want %s", args[1], args[2], len(ids[0]), len(ids[1]), same, args[3])
+	}
+}
+
+// grows FILE fails unless the chats of FILE are conversations, each request of
+// which begins with all the messages of its conversation's request before, then
+// an answer, then what the user says next. The first messages tell conversations
+// apart.
+func grows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: grows FILE")
+	}
+	before := map[message][]message{}
+	later := 0
+	for n, chat := range chats(ts, args[0]) {
+		last := before[chat[0]]
+		before[chat[0]] = chat
+		if last == nil {
+			continue
+		}
+		later++
+		switch {
+		case len(chat) != len(last)+2 || !slices.Equal(chat[:len(last)], last):
+			ts.Fatalf("request %d of %s does not go on with the conversation:\n%v\n%v", n+1, args[0], last, chat)
+		case chat[len(last)].Role != "assistant" || chat[len(last)].Content == "" || chat[len(last)+1].Role != "user":
+			ts.Fatalf("request %d of %s: an answer and a question are missing: %v", n+1, args[0], chat[len(last):])
+		}
+	}
+	if later == 0 {
+		ts.Fatalf("%s has no conversation of two turns", args[0])
+	}
+}
