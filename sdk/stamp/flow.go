@@ -6,8 +6,8 @@ const (
 	// piecesMax bounds what is remembered of a connection whose reader stands
 	// still; beyond it the bytes that wait are not covered.
 	piecesMax = 1 << 14
-	// sameCopy is how far apart the sightings of one packet may lie: bridges and
-	// VLANs show it on several interfaces. Nothing is sent again as soon as this.
+	// sameCopy is how far apart the sightings of one packet may lie, which bridges
+	// and VLANs show on several devices.
 	sameCopy = 200 * time.Microsecond
 	// aheadMax is how far beyond what is known a sequence number is believed,
 	// in bytes. No receive window is larger (RFC 7323, § 2.2).
@@ -22,7 +22,10 @@ type piece struct {
 	start, end int64
 	at         Nanos // first seen
 	again      Nanos // last seen again before this host acknowledged it; 0: never
+	before     Nanos // at of an earlier copy that TCP seems to have refused; 0: none
 	copies     int32
+	device     int32 // that showed the last copy counted
+	mixed      bool  // the last copy came with bytes that do not belong to this piece
 	flags      Flags // FellBack: when these bytes came is not known
 }
 
@@ -33,7 +36,7 @@ func (p *piece) resolve(kernel Arrival) (Nanos, Flags) {
 	switch {
 	case p.again == 0:
 		return p.at, p.flags
-	case (kernel.At - p.again).near():
+	case (kernel.At - p.again).near() && !p.mixed:
 		return p.again, p.flags | Waited
 	case p.again > kernel.Read && p.copies > 2: // which of those before the read is not known
 		return p.at, p.flags | FellBack
@@ -153,10 +156,19 @@ func (f *flow) take(s *segment, outgoing bool, at Nanos, flags Flags) {
 	start := unwrap(seq, f.inBase, f.next)
 	end := start + int64(s.payload)
 	if s.payload > 0 {
-		f.receive(start, end, at, flags)
+		f.receive(piece{start: start, end: end, at: at, device: s.device, copies: 1, flags: flags})
 	}
 	if s.flags&flagFIN != 0 && f.fin < 0 && end >= f.next {
 		f.fin = end
+	}
+}
+
+// doubts takes note that packets escaped the capture. A byte that TCP has not
+// acknowledged may have come once more, unseen, and have been refused before.
+func (f *flow) doubts() {
+	f.doubt = true
+	for i := f.index(f.acked); i < len(f.pieces); i++ {
+		f.pieces[i].flags |= FellBack
 	}
 }
 
@@ -178,7 +190,9 @@ func (f *flow) sends(s *segment, at Nanos) {
 		return
 	}
 	end := unwrap(s.ack, f.inBase, f.acked)
+	before := f.acked
 	f.accepts(end, at)
+	f.repeats(s, before)
 	if s.payload == 0 && end == f.acked {
 		f.said = at
 	}
@@ -207,6 +221,43 @@ func (f *flow) accepts(end int64, at Nanos) {
 	f.acked = end
 }
 
+// repeats learns from a selective acknowledgement of this host that its TCP had
+// bytes already that came once more (RFC 2883, § 4: the first block then lies
+// below what is acknowledged, or within the second block). It is sent at once
+// where a whole segment was a repetition, while other acknowledgements may wait
+// for 40 ms, and a peer repeats its last segment when it has waited for 2 ms. before
+// is what was acknowledged until now: of that copies are not counted.
+func (f *flow) repeats(s *segment, before int64) {
+	if s.sacked == 0 || f.doubt {
+		return
+	}
+	start, end := f.ofPeer(s.sacks[0])
+	if end > f.acked {
+		if s.sacked == 1 {
+			return
+		}
+		if from, to := f.ofPeer(s.sacks[1]); start < from || end > to {
+			return
+		}
+	}
+	start = max(start, before)
+	for i := f.index(start); i < len(f.pieces) && f.pieces[i].end <= end; i++ {
+		p := &f.pieces[i]
+		switch {
+		case p.start < start:
+		case p.again != 0 && p.copies == 2: // this was the second
+			p.again, p.copies = 0, 1
+		case p.again == 0 && p.before != 0: // the first was not refused after all
+			p.at, p.before = p.before, 0
+		}
+	}
+}
+
+// ofPeer are the offsets of a block of the peer's stream.
+func (f *flow) ofPeer(b block) (start, end int64) {
+	return unwrap(b.left, f.inBase, f.acked), unwrap(b.right, f.inBase, f.acked)
+}
+
 // lose takes note that the bytes up to end were accepted although some of them
 // were not seen; those behind them may have waited for them.
 func (f *flow) lose(end int64, at Nanos) {
@@ -231,29 +282,29 @@ func (f *flow) lose(end int64, at Nanos) {
 }
 
 // receive takes the bytes of a segment.
-func (f *flow) receive(start, end int64, at Nanos, flags Flags) {
-	if start = max(start, f.taken); start >= end || end > f.end+aheadMax {
+func (f *flow) receive(p piece) {
+	if p.start = max(p.start, f.taken); p.start >= p.end || p.end > f.end+aheadMax {
 		return
 	}
 	if len(f.pieces)-f.head >= piecesMax {
-		f.collapse(end, at)
+		f.collapse(p.end, p.at)
 		return
 	}
 	if f.doubt {
-		flags |= FellBack
+		p.flags |= FellBack
 	}
-	if f.shut && f.late(at) {
-		flags |= Waited
+	if f.shut && f.late(p.at) {
+		p.flags |= Waited
 	}
-	if start >= f.end {
-		f.insert(len(f.pieces), piece{start: start, end: end, at: at, copies: 1, flags: flags})
-		f.end = max(f.end, end)
-		if start == f.next {
-			f.next = end
+	if p.start >= f.end {
+		f.insert(len(f.pieces), p)
+		f.end = max(f.end, p.end)
+		if p.start == f.next {
+			f.next = p.end
 		}
 		return
 	}
-	f.weave(start, end, at, flags)
+	f.weave(p)
 	f.advance()
 }
 
@@ -277,58 +328,66 @@ func (f *flow) late(at Nanos) bool {
 }
 
 // weave takes bytes of which some were seen before, or which fill a hole.
-func (f *flow) weave(start, end int64, at Nanos, flags Flags) {
-	pos := start
-	for i := f.index(start); pos < end; i++ {
+func (f *flow) weave(p piece) {
+	part := p
+	for i := f.index(p.start); part.start < p.end; i++ {
+		part.end = p.end
 		if i >= len(f.pieces) {
-			f.insert(len(f.pieces), piece{start: pos, end: end, at: at, copies: 1, flags: flags})
-			f.end = max(f.end, end)
+			f.insert(len(f.pieces), part)
+			f.end = max(f.end, p.end)
 			return
 		}
-		if first := f.pieces[i].start; first > pos {
-			stop := min(end, first)
-			f.insert(i, piece{start: pos, end: stop, at: at, copies: 1, flags: flags | Waited})
-			pos = stop
+		if first := f.pieces[i].start; first > part.start {
+			part.end = min(p.end, first)
+			hole := part
+			hole.flags |= Waited
+			f.insert(i, hole)
+			part.start = part.end
 			continue
 		}
-		stop := min(end, f.pieces[i].end)
-		if from := max(pos, f.acked); from < stop && f.pieces[i].flags&FellBack == 0 {
-			i = f.repeat(i, from, stop, at)
+		part.end = min(p.end, f.pieces[i].end)
+		next := part.end
+		part.start = max(part.start, f.acked)
+		if part.start < part.end && f.pieces[i].flags&FellBack == 0 {
+			part.mixed = max(p.start, f.acked) < part.start || part.end < p.end
+			i = f.repeat(i, part)
 		}
-		pos = stop
+		part.start = next
 	}
 }
 
 // repeat takes note that bytes of a piece were seen again, and returns the
 // index of the piece that has just these.
-func (f *flow) repeat(i int, start, end int64, at Nanos) int {
+func (f *flow) repeat(i int, seen piece) int {
 	p := f.pieces[i]
-	if at-max(p.at, p.again) < Nanos(sameCopy) {
+	if seen.device != p.device && seen.at-max(p.at, p.again) < Nanos(sameCopy) {
 		return i
 	}
 	// An acknowledgement without them, since they were seen, tells that TCP did
 	// not take the bytes then.
-	refused := start <= f.acked && f.said-p.at > Nanos(sameCopy)
-	if p.end > end {
+	refused := seen.start <= f.acked && f.said-p.at > Nanos(sameCopy)
+	if p.end > seen.end {
 		rest := p
-		rest.start = end
-		f.pieces[i].end = end
+		rest.start = seen.end
+		f.pieces[i].end = seen.end
 		f.insert(i+1, rest)
 	}
-	if p.start < start {
+	if p.start < seen.start {
 		rest := f.pieces[i]
-		rest.start = start
-		f.pieces[i].end = start
+		rest.start = seen.start
+		f.pieces[i].end = seen.start
 		i++
 		f.insert(i, rest)
 	}
+	q := &f.pieces[i]
+	q.device, q.mixed = seen.device, seen.mixed
 	if refused {
-		f.pieces[i].at, f.pieces[i].again, f.pieces[i].copies = at, 0, 1
-		f.pieces[i].flags |= Waited
+		q.before, q.at, q.again, q.copies = q.at, seen.at, 0, 1
+		q.flags |= Waited
 		return i
 	}
-	f.pieces[i].again = at
-	f.pieces[i].copies++
+	q.again = seen.at
+	q.copies++
 	return i
 }
 

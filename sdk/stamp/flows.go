@@ -51,7 +51,8 @@ func (t *flows) take(s *segment, outgoing bool, at Nanos, flags Flags) {
 		return
 	}
 	if f.losses != t.losses {
-		f.losses, f.doubt = t.losses, true
+		f.losses = t.losses
+		f.doubts()
 	}
 	f.take(s, outgoing, at, flags)
 }

@@ -10,8 +10,17 @@ type segment struct {
 	seq, ack         uint32
 	window           uint16 // as sent, before scaling
 	flags            uint8
-	payload          int // bytes
+	payload          int   // bytes
+	device           int32 // that showed it
+	sacks            [sacksMax]block
+	sacked           int // how many of sacks there are
 }
+
+// block is a run of bytes [left, right) that a selective acknowledgement names
+// (RFC 2018, § 3). sacksMax of them find room beside time stamps, four without.
+type block struct{ left, right uint32 }
+
+const sacksMax = 4
 
 // Bits of the TCP header's flags (RFC 9293, § 3.1).
 const (
@@ -29,6 +38,14 @@ const (
 	ipv6Header       = 40
 	tcpHeaderMin     = 20
 	ipv4Fragment     = 0x3fff // more fragments, or an offset
+
+	// Options of a TCP header.
+	optionEnd  = 0
+	optionNop  = 1
+	optionSACK = 5
+	// stampsOnly is how the options of nearly every segment begin, which are 12
+	// bytes: two fillers and the time stamps.
+	stampsOnly = 0x0101080a
 )
 
 // parse reads the headers at the start of an IP packet of length bytes, of
@@ -84,7 +101,39 @@ func (s *segment) parse(frame []byte, length uint32) bool {
 	s.window = binary.BigEndian.Uint16(tcp[14:])
 	offset := int(tcp[12]>>4) * 4
 	s.payload = total - header - offset
-	return offset >= tcpHeaderMin && s.payload >= 0
+	if offset < tcpHeaderMin || s.payload < 0 {
+		return false
+	}
+	s.sacked = 0
+	if o := tcp[tcpHeaderMin:min(offset, len(tcp))]; len(o) >= 12 && (len(o) > 12 || binary.BigEndian.Uint32(o) != stampsOnly) {
+		s.selective(o)
+	}
+	return true
+}
+
+// selective finds the blocks of a selective acknowledgement among the options
+// of a TCP header, of which the end may be missing.
+func (s *segment) selective(o []byte) {
+	for len(o) > 0 {
+		switch {
+		case o[0] == optionEnd:
+			return
+		case o[0] == optionNop:
+			o = o[1:]
+			continue
+		case len(o) < 2 || o[1] < 2 || int(o[1]) > len(o):
+			return
+		}
+		size := int(o[1])
+		if o[0] == optionSACK {
+			for b := o[2:size]; len(b) >= 8 && s.sacked < sacksMax; b = b[8:] {
+				s.sacks[s.sacked] = block{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])}
+				s.sacked++
+			}
+			return
+		}
+		o = o[size:]
+	}
 }
 
 func mapped(ip []byte) (a [16]byte) {

@@ -158,6 +158,7 @@ func (p *Packets) walk() {
 			if p.packet.coalesced {
 				flags |= Coalesced
 			}
+			p.segment.device = p.packet.device
 			p.flows.take(&p.segment, p.packet.outgoing, at, flags)
 		} else {
 			p.stats.Unreadable++

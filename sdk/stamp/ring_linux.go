@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	ringBytes  = 16 << 20 // about 100,000 packets
+	ringBytes  = 16 << 20 // 87,296 packets
 	blockBytes = 64 << 10
-	// frameBytes is what a packet takes: the kernel's header and address, and
-	// the largest headers of IPv4 and TCP, or of IPv6 with a jumbogram's.
-	frameBytes     = 160
+	// frameBytes is what a packet takes: the kernel's header and address in 80
+	// bytes, and the headers of IP and TCP with all their options, save that
+	// both of IPv4 and TCP at their longest lose the last 8 bytes.
+	frameBytes     = 192
 	framesPerBlock = blockBytes / frameBytes
 
 	statusUser   = 1 << 0 // TP_STATUS_USER
@@ -92,6 +93,7 @@ type packet struct {
 	wall      int64 // ns
 	headers   []byte
 	length    uint32 // from the IP header on
+	device    int32
 	outgoing  bool
 	coalesced bool // several segments as one
 	losing    bool // packets before this one were lost
@@ -113,6 +115,7 @@ func (r *ring) next(p *packet) bool {
 		wall:     int64(header.Sec)*1e9 + int64(header.Nsec),
 		headers:  frame[start:stop],
 		length:   header.Len,
+		device:   from.ifindex,
 		outgoing: from.pkttype == unix.PACKET_OUTGOING,
 		// What loops back within the host was never cut.
 		coalesced: state&statusGSO != 0 && from.hatype != hatypeLoopback,

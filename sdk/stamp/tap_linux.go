@@ -117,8 +117,8 @@ func restrict(fd int, first, last uint16) error {
 // dropped is the distance of a jump to the end of its part of the filter.
 const dropped = 255
 
-// portFilter passes IP and the first 20 bytes of TCP of segments whose local
-// port lies in the range. What leaves has it as source, what comes as
+// portFilter passes the headers of IP and TCP, and nothing of the payload, of
+// segments whose local port lies in the range. What leaves has it as source, what comes as
 // destination. Packets begin with the IP header (SOCK_DGRAM).
 func portFilter(first, last uint16) []bpf.Instruction {
 	const (
@@ -133,8 +133,11 @@ func portFilter(first, last uint16) []bpf.Instruction {
 		bpf.LoadIndirect{Off: 0, Size: 2},
 		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: uint32(first), SkipTrue: dropped},
 		bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: uint32(last), SkipTrue: dropped},
-		bpf.LoadScratch{Dst: bpf.RegA, N: ipHeader},
-		bpf.ALUOpConstant{Op: bpf.ALUOpAdd, Val: tcpHeaderMin},
+		bpf.LoadScratch{Dst: bpf.RegX, N: ipHeader},
+		bpf.LoadIndirect{Off: 12, Size: 1}, // the TCP header's size in the upper half, in words
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xf0},
+		bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 2},
+		bpf.ALUOpX{Op: bpf.ALUOpAdd},
 		bpf.RetA{},
 		bpf.RetConstant{Val: 0},
 	}

@@ -20,6 +20,8 @@ type Conn struct {
 	irs     uint32 // the client's
 	scale   uint8  // of the client's windows
 	scaled  bool
+	// selective: the client may acknowledge selectively.
+	selective bool
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -34,12 +36,12 @@ type Conn struct {
 	edge     int64 // the client takes no bytes from this one on
 	ledger   ledger
 	doubtful []sent // sent, and perhaps refused
-	id       uint16 // of the last datagram in fragments
 
 	in      []byte // the client's stream
 	read    int    // bytes of in that were read
 	seen    []sent // the client's segments, repeated ones too
 	finSeen bool
+	acks    []sent
 	window  int   // bytes that the client may send ahead
 	silent  bool  // acknowledges only when told to
 	deaf    int   // data segments still to be lost on their way here
@@ -54,7 +56,7 @@ type grant struct {
 }
 
 func newConn(n *Network, l *listener, f flow, syn segment) *Conn {
-	c := &Conn{network: n, flow: f, irs: syn.seq, window: l.how.WindowBytes, prompt: true, iss: 1000}
+	c := &Conn{network: n, flow: f, irs: syn.seq, window: l.how.WindowBytes, selective: l.how.Selective, prompt: true, iss: 1000}
 	c.changed = sync.NewCond(&c.mu)
 	c.scale, c.scaled = syn.scale()
 	if l.how.FirstSeq != nil {
@@ -63,8 +65,8 @@ func newConn(n *Network, l *listener, f flow, syn segment) *Conn {
 	return c
 }
 
-// answerSYN opens the connection. The SYN-ACK agrees to no time stamps and to
-// no selective acknowledgements, so that the client's headers have no options.
+// answerSYN opens the connection. The SYN-ACK agrees to no time stamps, so that
+// the client's headers have no options but selective acknowledgements.
 func (c *Conn) answerSYN() {
 	s := c.segment(Piece{}, flagSYN|flagACK)
 	s.seq = c.iss
@@ -72,6 +74,9 @@ func (c *Conn) answerSYN() {
 	s.options = []byte{optionMSS, 4, mssBytes >> 8, mssBytes & 0xff}
 	if c.scaled {
 		s.options = append(s.options, optionNop, optionScale, 3, ownScale)
+	}
+	if c.selective {
+		s.options = append(s.options, optionNop, optionNop, optionSackOK, 2)
 	}
 	c.grant(int64(s.window), c.emit(s.packet()))
 }
@@ -155,6 +160,7 @@ func (c *Conn) take(s segment, at stamp.Nanos) {
 
 // ack acknowledges the client's bytes before one.
 func (c *Conn) ack(before int64) {
+	was := c.ackedIn
 	c.ackedIn = before
 	s := c.segment(Piece{}, flagACK)
 	s.seq = c.iss + 1 + uint32(c.sentTo)
@@ -165,7 +171,9 @@ func (c *Conn) ack(before int64) {
 	if c.scaled {
 		window <<= ownScale
 	}
-	c.grant(before+window, c.emit(s.packet()))
+	at := c.emit(s.packet())
+	c.acks = append(c.acks, sent{Piece{was, before}, at})
+	c.grant(before+window, at)
 }
 
 func (c *Conn) grant(before int64, at Interval) {

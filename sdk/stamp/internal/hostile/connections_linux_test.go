@@ -58,7 +58,7 @@ func TestKeepAlive(t *testing.T) {
 				truths := make(chan truth, 1)
 				// The numbers wrap within the third answer.
 				v4, v6 := network.Listen(t, Listen{
-					Serve:    Scripted(t, w.config(), answers(truths, scripts...)),
+					Serve: Scripted(t, w.config(), answers(truths, scripts...)), Selective: w.selective,
 					FirstSeq: func(int) uint32 { return math.MaxUint32 - 1100 },
 				})
 				c := client(t, clock)
@@ -75,6 +75,7 @@ func TestKeepAlive(t *testing.T) {
 					is := <-truths
 					judge(t, is, got, want)
 					judgeLeft(t, is, got)
+					timedBy(t, got, clock, false)
 					if got.x.Connect.Reused != (i > 0) {
 						t.Errorf("request %d: connection reused: %v", i, got.x.Connect.Reused)
 					}
@@ -117,6 +118,7 @@ func TestPortReuse(t *testing.T) {
 			is := <-truths
 			judge(t, is, got, exactUnder(got.x.Clock, 5))
 			judgeLeft(t, is, got)
+			timedBy(t, got, clock, false)
 			time.Sleep(2 * tick)
 		}
 		for _, port := range ports {
@@ -132,12 +134,12 @@ func TestPortReuse(t *testing.T) {
 // handed to the kernel.
 func TestSlowUplink(t *testing.T) {
 	network := Open(t)
-	for _, w := range []way{plain, plain6, tls13} {
+	for _, w := range []way{plain, sack6, tls13} {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
 				truths := make(chan truth, 1)
-				v4, v6 := network.Listen(t, Listen{WindowBytes: 64 << 10, Serve: Scripted(t, w.config(), func(s *Stream) {
+				v4, v6 := network.Listen(t, Listen{WindowBytes: 64 << 10, Selective: w.selective, Serve: Scripted(t, w.config(), func(s *Stream) {
 					s.Silent(true)
 					whole := make(chan struct{})
 					var acking sync.WaitGroup
@@ -172,6 +174,7 @@ func TestSlowUplink(t *testing.T) {
 				is := <-truths
 				judge(t, is, got, "...")
 				judgeLeft(t, is, got)
+				timedBy(t, got, clock, false)
 				if upload := got.x.Left.Sub(got.x.SendStart); upload < 100*time.Millisecond {
 					t.Errorf("1 MB at 6 MB/s has left after %v", upload)
 				}
@@ -199,6 +202,7 @@ func TestRequestSentAgain(t *testing.T) {
 		is := <-truths
 		judge(t, is, got, "...")
 		judgeLeft(t, is, got)
+		timedBy(t, got, clock, false)
 		if n := is.stream.Times(is.requestEnd - 1); n < 2 {
 			t.Errorf("the request was sent %d times", n)
 		}
@@ -212,13 +216,13 @@ func TestRequestSentAgain(t *testing.T) {
 // room for, and sends again what was refused.
 func TestWindowExhausted(t *testing.T) {
 	network := Open(t)
-	for _, w := range []way{plain, plain6} {
+	for _, w := range bare {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
 				const size = 4000 // of an event, about
 				truths := make(chan truth, 1)
-				v4, v6 := network.Listen(t, Listen{Serve: Scripted(t, nil, answers(truths, func(s *Stream) {
+				v4, v6 := network.Listen(t, Listen{Selective: w.selective, Serve: Scripted(t, nil, answers(truths, func(s *Stream) {
 					s.Send(s.Put(Head))
 					time.Sleep(2 * tick)
 					text := strings.Repeat("x", size)
@@ -248,6 +252,7 @@ func TestWindowExhausted(t *testing.T) {
 				}
 				is := <-truths
 				judge(t, is, got, exactUnder(got.x.Clock, len(is.completed)))
+				timedBy(t, got, clock, false)
 			})
 		})
 	}
@@ -277,6 +282,7 @@ func TestAllProcessorsBusy(t *testing.T) {
 				is := <-truths
 				judge(t, is, got, exactUnder(got.x.Clock, each))
 				judgeLeft(t, is, got)
+				timedBy(t, got, clock, false)
 			})
 		}
 		group.Wait()

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -24,6 +25,7 @@ type Network struct {
 	listeners map[uint16]*listener
 	conns     map[flow]*Conn
 	nextPort  uint16
+	datagram  atomic.Uint32 // number of the last one in fragments
 }
 
 // flow names a connection from the peer's side.
@@ -44,6 +46,8 @@ type Listen struct {
 	FirstSeq func(connection int) uint32
 	// WindowBytes is what the peer lets the client send ahead; 0: 1 MiB.
 	WindowBytes int
+	// Selective lets the client acknowledge selectively, and tell of repetitions.
+	Selective bool
 	// Before, where set, is called with the connection before its SYN is answered.
 	Before func(*Conn)
 }
@@ -119,7 +123,10 @@ func (n *Network) read() {
 			return
 		}
 		at := stamp.Now()
-		if s, err := parse(packet[:size]); err == nil {
+		if size < vnetHeaderBytes {
+			continue
+		}
+		if s, err := parse(packet[vnetHeaderBytes:size]); err == nil {
 			n.take(s, at)
 		}
 	}
@@ -164,11 +171,16 @@ func (n *Network) forget(c *Conn) {
 
 // inject puts a packet into the kernel and tells when.
 func (n *Network) inject(packet []byte) (Interval, error) {
+	return n.write([]byte{vnetHeaderBytes - 1: 0}, packet)
+}
+
+func (n *Network) write(header, packet []byte) (Interval, error) {
 	var at Interval
 	var failed error
+	whole := append(header, packet...)
 	err := n.raw.Write(func(fd uintptr) bool {
 		at.From = stamp.Now()
-		_, failed = unix.Write(int(fd), packet)
+		_, failed = unix.Write(int(fd), whole)
 		at.To = stamp.Now()
 		return failed != unix.EAGAIN
 	})

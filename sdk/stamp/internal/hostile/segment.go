@@ -134,6 +134,26 @@ func (s *segment) damaged() []byte {
 	return ip(s.from.Addr(), s.to.Addr(), protocolTCP, body)
 }
 
+// coalesced is the packet as a network card or the kernel makes one of several
+// segments of at most size bytes of payload, with its struct virtio_net_hdr.
+func (s *segment) coalesced(size int) (header, packet []byte) {
+	const needsChecksum, gsoTCPv4, gsoTCPv6 = 1, 1, 4
+	kind, ipBytes := byte(gsoTCPv6), 40
+	if s.from.Addr().Is4() {
+		kind, ipBytes = gsoTCPv4, 20
+	}
+	body := s.tcp()
+	pseudo := append(s.from.Addr().AsSlice(), s.to.Addr().AsSlice()...)
+	pseudo = binary.BigEndian.AppendUint32(pseudo, uint32(len(body)))
+	pseudo = append(pseudo, 0, 0, 0, protocolTCP)
+	binary.BigEndian.PutUint16(body[16:], fold(sum(pseudo))) // the rest is the card's
+	header = []byte{needsChecksum, kind}
+	for _, field := range []int{ipBytes + tcpHeaderBytes + len(s.options), size, ipBytes, 16} {
+		header = binary.NativeEndian.AppendUint16(header, uint16(field))
+	}
+	return header, ip(s.from.Addr(), s.to.Addr(), protocolTCP, body)
+}
+
 // withOptions is the packet with an IP header that is longer than usual.
 func (s *segment) withOptions() []byte {
 	body := s.tcp()

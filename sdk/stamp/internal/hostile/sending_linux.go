@@ -50,6 +50,23 @@ func (c *Conn) SendDamaged(p Piece) {
 	c.emit(s.damaged())
 }
 
+// SendCoalesced sends pieces that follow each other as one packet, as the
+// segments of several look after a network card has merged them.
+func (c *Conn) SendCoalesced(pieces ...Piece) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	whole, size := Piece{pieces[0].From, pieces[len(pieces)-1].To}, int64(1)
+	for _, p := range pieces {
+		size = max(size, p.To-p.From)
+	}
+	s := c.segment(whole, flagACK|flagPSH)
+	at, err := c.network.write(s.coalesced(int(size)))
+	if err != nil {
+		c.end()
+	}
+	c.record(whole, at)
+}
+
 // SendWithOptions sends a segment behind a longer IP header than usual.
 func (c *Conn) SendWithOptions(p Piece) {
 	c.mu.Lock()
@@ -62,9 +79,8 @@ func (c *Conn) SendWithOptions(p Piece) {
 func (c *Conn) SendFragments(p Piece, pause time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.id++
 	s := c.segment(p, flagACK|flagPSH)
-	first, second := s.fragments(tcpHeaderBytes+int(p.To-p.From)/2, c.id)
+	first, second := s.fragments(tcpHeaderBytes+int(p.To-p.From)/2, uint16(c.network.datagram.Add(1)))
 	c.emit(first)
 	c.mu.Unlock()
 	time.Sleep(pause)
@@ -229,6 +245,19 @@ func (c *Conn) Left(number int64) (Interval, bool) {
 			}
 		}
 		return left, true
+	}
+	return Interval{}, false
+}
+
+// Acked tells when the peer acknowledged a byte of the client's stream for the
+// first time.
+func (c *Conn) Acked(number int64) (Interval, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.acks {
+		if a.piece.To > number {
+			return a.at, true
+		}
 	}
 	return Interval{}, false
 }

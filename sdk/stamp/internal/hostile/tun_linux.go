@@ -16,6 +16,10 @@ import (
 const (
 	deviceName = "hostile0"
 	mtuBytes   = 9000 // room for large segments
+
+	// vnetHeaderBytes is the size of struct virtio_net_hdr, which lies before
+	// each packet and tells of what a network card would have done with it.
+	vnetHeaderBytes = 10
 )
 
 // The two ends of the device. The kernel has the first of each pair.
@@ -43,7 +47,7 @@ func setUp(tun int) error {
 	if err != nil {
 		return err
 	}
-	device.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	device.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
 	if err := unix.IoctlIfreq(tun, unix.TUNSETIFF, device); err != nil {
 		return fmt.Errorf("make the device (needs CAP_NET_ADMIN): %w", err)
 	}
