@@ -96,6 +96,8 @@ func TestScripts(t *testing.T) {
 			"awaitfile": awaitfile,
 			"gone":      gone,
 			"slay":      slay,
+			"bodies":    bodies,
+			"common":    common,
 		},
 	})
 }
