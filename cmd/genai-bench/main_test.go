@@ -98,6 +98,7 @@ func TestScripts(t *testing.T) {
 			"slay":      slay,
 			"bodies":    bodies,
 			"common":    common,
+			"workload":  workload,
 		},
 	})
 }

@@ -131,3 +131,25 @@ func common(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the prompts have their first %d tokens in common, want %d", len(first), want)
 	}
 }
+
+// workload PARENT VAR sets VAR to the hash of what the only run in PARENT sent.
+func workload(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: workload PARENT VAR")
+	}
+	found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*", "experiment_metadata.json"))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d experiments below %s, want one", len(found), args[0])
+	}
+	text, err := os.ReadFile(found[0])
+	ts.Check(err)
+	var metadata struct {
+		Workloads []struct{ SHA256 string }
+	}
+	ts.Check(json.Unmarshal(text, &metadata))
+	if len(metadata.Workloads) != 1 || len(metadata.Workloads[0].SHA256) != 64 {
+		ts.Fatalf("workloads %v, want one", metadata.Workloads)
+	}
+	ts.Setenv(args[1], metadata.Workloads[0].SHA256)
+}

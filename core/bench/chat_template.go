@@ -33,6 +33,10 @@ func (c ChatTemplate) Render(messages []backend.Message) (string, error) {
 // chatTemplate checks --count-chat-template against the task.
 func (c *checker) chatTemplate() {
 	p := c.plan
+	if p.Settings.CountTemplate && p.Kind == backend.KindCompletion {
+		c.wrong("count-chat-template", "leave it out, or use --endpoint chat", "is for chats; completions have no template")
+		return
+	}
 	if p.Settings.CountTemplate && p.Task != backend.TextToText {
 		c.wrong("count-chat-template", "leave it out", "is for task %s, whose prompts have a size in tokens, not for %s", backend.TextToText, p.Task)
 	}
