@@ -86,7 +86,7 @@ func (a *answer) take(event *sse.Event) *fault.Error {
 	}
 	a.events++
 	name := string(event.Name)
-	if err := a.event.parse(data); err != nil || data[0] != '{' {
+	if err := a.event.parse(name, data); err != nil || data[0] != '{' {
 		if name == typeError {
 			return jsonhttp.StreamFailure(jsonhttp.ReadReport(data), classify)
 		}
