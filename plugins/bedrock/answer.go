@@ -118,8 +118,8 @@ func (a *answer) serverTime(name string, milliseconds *float64) {
 
 func (a *answer) metrics(m *invocationMetrics) {
 	if m != nil {
-		a.serverTime("invocationLatency", m.InvocationLatency)
-		a.serverTime("firstByteLatency", m.FirstByteLatency)
+		a.serverTime("invocationLatency", m.InvocationLatency.value)
+		a.serverTime("firstByteLatency", m.FirstByteLatency.value)
 	}
 }
 

@@ -34,20 +34,20 @@ type chunk struct {
 	Metadata          json.RawMessage `json:"metadata"`
 
 	// Titan
-	OutputText       *string `json:"outputText"`
-	InputTextTokens  *int64  `json:"inputTextTokenCount"`
-	TotalTextTokens  *int64  `json:"totalOutputTextTokenCount"`
-	CompletionReason string  `json:"completionReason"`
+	OutputText       *string         `json:"outputText"`
+	InputTextTokens  reported[int64] `json:"inputTextTokenCount"`
+	TotalTextTokens  reported[int64] `json:"totalOutputTextTokenCount"`
+	CompletionReason string          `json:"completionReason"`
 	Results          []struct {
-		OutputText       string `json:"outputText"`
-		TokenCount       *int64 `json:"tokenCount"`
-		CompletionReason string `json:"completionReason"`
+		OutputText       string          `json:"outputText"`
+		TokenCount       reported[int64] `json:"tokenCount"`
+		CompletionReason string          `json:"completionReason"`
 	} `json:"results"`
 
 	// Llama
-	Generation       *string `json:"generation"`
-	PromptTokens     *int64  `json:"prompt_token_count"`
-	GenerationTokens *int64  `json:"generation_token_count"`
+	Generation       *string         `json:"generation"`
+	PromptTokens     reported[int64] `json:"prompt_token_count"`
+	GenerationTokens reported[int64] `json:"generation_token_count"`
 
 	// Cohere Command R, and what else sends plain text
 	EventType    string          `json:"event_type"`
@@ -192,13 +192,13 @@ func (a *answer) plain(c *chunk, at stamp.Arrival) {
 	case c.OutputText != nil:
 		a.ends = true
 		e.text.Text, e.finish = []byte(*c.OutputText), c.CompletionReason
-		e.report = tokens{input: c.InputTextTokens, output: c.TotalTextTokens, source: backend.UsageFinal}
-		e.tokens = a.grown(c.TotalTextTokens)
+		e.report = tokens{input: first(c.InputTextTokens), output: first(c.TotalTextTokens), source: backend.UsageFinal}
+		e.tokens = a.grown(e.report.output)
 	case c.Generation != nil:
 		a.ends = true
 		e.text.Text, e.finish = []byte(*c.Generation), c.StopReason
-		e.report = tokens{input: c.PromptTokens, output: c.GenerationTokens, source: backend.UsageCumulative}
-		e.tokens = a.grown(c.GenerationTokens)
+		e.report = tokens{input: first(c.PromptTokens), output: first(c.GenerationTokens), source: backend.UsageCumulative}
+		e.tokens = a.grown(e.report.output)
 	case c.EventType != "": // Command R; its last event repeats the whole text elsewhere
 		a.ends = true
 		if c.Text != nil {

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/genai-bench/genai-bench/plugins/bedrock/awsauth"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -28,6 +29,10 @@ type client struct {
 	settings settings
 	http     *httpclient.Client
 	source   *awsauth.Source
+
+	mu     sync.Mutex
+	redact *redactor // of the credentials so far; nil: none was made yet
+	known  int       // how often they had been renewed by then
 }
 
 // newClient checks the configuration. Where any problem is an error, the client
@@ -149,14 +154,24 @@ func (c *client) explain(e *fault.Error, fields []backend.HeaderField) *fault.Er
 	if strings.HasPrefix(e.ProviderCode, "ExpiredToken") {
 		c.source.Refused()
 	}
-	secrets := append(c.source.Secrets(), c.settings.APIKey)
-	for _, name := range []string{optionAccessKey, optionSecretKey, optionToken} {
-		secrets = append(secrets, c.settings.Options.Secret(name))
+	if own := headerSecrets(fields); len(own) > 0 {
+		newRedactor(own).fault(e)
 	}
-	secrets = append(secrets, proxySecret(c.settings.HTTP.Proxy))
-	secrets = append(secrets, headerSecrets(c.settings.HTTP.Header)...)
-	secrets = append(secrets, headerSecrets(fields)...)
-	return newRedactor(secrets).fault(e)
+	return c.redactor().fault(e)
+}
+
+// redactor takes out what was given and all credentials that were ever in use.
+func (c *client) redactor() *redactor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if renewals := c.source.Renewals(); c.redact == nil || c.known != renewals {
+		secrets := append(c.source.Secrets(), c.settings.APIKey, proxySecret(c.settings.HTTP.Proxy))
+		for _, name := range []string{optionAccessKey, optionSecretKey, optionToken} {
+			secrets = append(secrets, c.settings.Options.Secret(name))
+		}
+		c.redact, c.known = newRedactor(append(secrets, headerSecrets(c.settings.HTTP.Header)...)), renewals
+	}
+	return c.redact
 }
 
 func (c *client) exchange(ctx context.Context, request *backend.Request, rec *backend.Recorder, exchange *stamp.Exchange) *fault.Error {
@@ -182,7 +197,7 @@ func (c *client) exchange(ctx context.Context, request *backend.Request, rec *ba
 		return c.hintConnect(failure)
 	}
 	defer func() { _ = reply.Body.Close() }() // never fails
-	recordHeaders(rec, reply.Header)
+	recordHeaders(rec, reply.Header, c.redactor().text)
 	if failure := checkHead(reply); failure != nil {
 		return failure
 	}
@@ -299,10 +314,10 @@ var keptHeaders = map[string]string{
 }
 
 // recordHeaders takes down what the results keep of a response's head.
-func recordHeaders(rec *backend.Recorder, header http.Header) {
+func recordHeaders(rec *backend.Recorder, header http.Header, redact func(string) string) {
 	for name, kept := range keptHeaders {
 		if value := header.Get(name); value != "" {
-			rec.ServerHeader(kept, value)
+			rec.ServerHeader(kept, redact(value))
 		}
 	}
 	if text := header.Get("X-Amzn-Bedrock-Invocation-Latency"); text != "" {

@@ -62,12 +62,12 @@ type converseMetadata struct {
 }
 
 type converseMetrics struct {
-	Latency *float64 `json:"latencyMs"`
+	Latency reported[float64] `json:"latencyMs"`
 }
 
 func (a *answer) latency(m *converseMetrics) {
 	if m != nil {
-		a.serverTime("latencyMs", m.Latency)
+		a.serverTime("latencyMs", m.Latency.value)
 	}
 }
 

@@ -181,6 +181,9 @@ func newFailure(status int, report errorReport) *fault.Error {
 	if e.Message == "" {
 		e.Message = http.StatusText(e.HTTPStatus)
 	}
+	if e.Message == "" {
+		e.Message = "the server reports a failure and says nothing of it"
+	}
 	switch {
 	case name == "ServiceQuotaExceededException":
 	case e.HTTPStatus != 0:

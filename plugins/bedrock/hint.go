@@ -21,6 +21,7 @@ var remedies = []struct {
 	{"", "model identifier is invalid", fault.NotFound, "check --api-model-name and --aws-region: regions differ in their models"},
 	{"", "on-demand throughput", 0, "give --api-model-name the id of an inference profile, for example us.MODEL or global.MODEL"},
 	{"", "malformed input request", 0, "the body does not fit the model: use --bedrock-api converse, or say with --bedrock-model-family what the model is"},
+	{"ValidationException", "doesn't support the model", 0, "use --bedrock-api invoke: Converse does not have this model"},
 	{"", "have access to the model", fault.Permission, "ask for access to the model in the Amazon Bedrock console (Model access), in the region of --aws-region"},
 	{"", "access to this model", fault.Permission, "ask for access to the model in the Amazon Bedrock console (Model access), in the region of --aws-region"},
 	{"AccessDeniedException", "not authorized to perform", 0, "the credentials need the permissions bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream for this model"},

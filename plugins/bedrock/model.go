@@ -37,13 +37,13 @@ var geography = regexp.MustCompile(`^(us|eu|apac|ap|au|ca|jp|sa|me|il|us-gov|glo
 func (m modelID) family() family {
 	name := strings.ToLower(string(m))
 	if strings.HasPrefix(name, arnPrefix) {
-		name = name[strings.LastIndexByte(name, ':')+1:]
-		if colon := strings.LastIndex(string(m), ":foundation-model/"); colon >= 0 { // the id has colons itself
-			name = strings.ToLower(string(m)[colon:])
+		rest := name[strings.LastIndexByte(name, ':')+1:]
+		for _, kind := range []string{":foundation-model/", ":inference-profile/", ":custom-model/"} {
+			if _, id, ok := strings.Cut(name, kind); ok { // the id of a foundation model has colons itself
+				rest, _, _ = strings.Cut(id, "/") // of a custom model, the one that it was made from
+			}
 		}
-		if colon := strings.LastIndex(string(m), ":inference-profile/"); colon >= 0 {
-			name = strings.ToLower(string(m)[colon:])
-		}
+		name = rest
 		name = name[strings.LastIndexByte(name, '/')+1:]
 	}
 	name = geography.ReplaceAllString(name, "")

@@ -46,7 +46,7 @@ func (c *client) probe(ctx context.Context) (backend.Probe, error) {
 			failure = transportFault(err)
 		}
 	}
-	probe := backend.Probe{ServerName: reply.Header.Get("Server")}
+	probe := backend.Probe{ServerName: c.redactor().text(reply.Header.Get("Server"))}
 	probe.Latency = max(exchange.LastByte.Sub(exchange.SendStart), time.Nanosecond)
 	if failure != nil && !c.inconclusive(failure) {
 		probe.Failure = c.explain(failure, nil)

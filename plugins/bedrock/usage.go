@@ -1,49 +1,63 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 )
 
+// reported is a number in an answer. What is no number is as if it were not
+// there: a count that cannot be read is not 0.
+type reported[T int64 | float64] struct{ value *T }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *reported[T]) UnmarshalJSON(data []byte) error {
+	var v T
+	if r.value = nil; !isNull(data) && json.Unmarshal(data, &v) == nil {
+		r.value = &v
+	}
+	return nil
+}
+
 // tokenReport is a report of usage in any of the spellings that models behind
 // Bedrock have. A nil count is not reported.
 type tokenReport struct {
 	// Converse, Nova
-	InputTokens     *int64 `json:"inputTokens"`
-	OutputTokens    *int64 `json:"outputTokens"`
-	TotalTokens     *int64 `json:"totalTokens"`
-	CacheRead       *int64 `json:"cacheReadInputTokens"`
-	CacheWrite      *int64 `json:"cacheWriteInputTokens"`
-	CacheReadCount  *int64 `json:"cacheReadInputTokenCount"`
-	CacheWriteCount *int64 `json:"cacheWriteInputTokenCount"`
+	InputTokens     reported[int64] `json:"inputTokens"`
+	OutputTokens    reported[int64] `json:"outputTokens"`
+	TotalTokens     reported[int64] `json:"totalTokens"`
+	CacheRead       reported[int64] `json:"cacheReadInputTokens"`
+	CacheWrite      reported[int64] `json:"cacheWriteInputTokens"`
+	CacheReadCount  reported[int64] `json:"cacheReadInputTokenCount"`
+	CacheWriteCount reported[int64] `json:"cacheWriteInputTokenCount"`
 	// Anthropic
-	Input         *int64 `json:"input_tokens"`
-	Output        *int64 `json:"output_tokens"`
-	CacheReadIn   *int64 `json:"cache_read_input_tokens"`
-	CacheCreation *int64 `json:"cache_creation_input_tokens"`
+	Input         reported[int64] `json:"input_tokens"`
+	Output        reported[int64] `json:"output_tokens"`
+	CacheReadIn   reported[int64] `json:"cache_read_input_tokens"`
+	CacheCreation reported[int64] `json:"cache_creation_input_tokens"`
 	// OpenAI
-	Prompt        *int64 `json:"prompt_tokens"`
-	Completion    *int64 `json:"completion_tokens"`
-	Total         *int64 `json:"total_tokens"`
+	Prompt        reported[int64] `json:"prompt_tokens"`
+	Completion    reported[int64] `json:"completion_tokens"`
+	Total         reported[int64] `json:"total_tokens"`
 	PromptDetails *struct {
-		Cached *int64 `json:"cached_tokens"`
+		Cached reported[int64] `json:"cached_tokens"`
 	} `json:"prompt_tokens_details"`
 	CompletionDetails *struct {
-		Reasoning *int64 `json:"reasoning_tokens"`
+		Reasoning reported[int64] `json:"reasoning_tokens"`
 	} `json:"completion_tokens_details"`
 }
 
 // invocationMetrics is what Bedrock adds to the last event of a stream of
 // InvokeModel, whatever the family.
 type invocationMetrics struct {
-	Input             *int64   `json:"inputTokenCount"`
-	Output            *int64   `json:"outputTokenCount"`
-	CacheRead         *int64   `json:"cacheReadInputTokenCount"`
-	CacheWrite        *int64   `json:"cacheWriteInputTokenCount"`
-	InvocationLatency *float64 `json:"invocationLatency"` // milliseconds
-	FirstByteLatency  *float64 `json:"firstByteLatency"`  // milliseconds
+	Input             reported[int64]   `json:"inputTokenCount"`
+	Output            reported[int64]   `json:"outputTokenCount"`
+	CacheRead         reported[int64]   `json:"cacheReadInputTokenCount"`
+	CacheWrite        reported[int64]   `json:"cacheWriteInputTokenCount"`
+	InvocationLatency reported[float64] `json:"invocationLatency"` // milliseconds
+	FirstByteLatency  reported[float64] `json:"firstByteLatency"`  // milliseconds
 }
 
 // tokens are the counts of an answer so far.
@@ -54,10 +68,10 @@ type tokens struct {
 	source     backend.UsageSource
 }
 
-func first(counts ...*int64) *int64 {
+func first(counts ...reported[int64]) *int64 {
 	for _, c := range counts {
-		if c != nil && *c >= 0 {
-			return c
+		if c.value != nil && *c.value >= 0 {
+			return c.value
 		}
 	}
 	return nil
@@ -103,9 +117,9 @@ func (r *tokenReport) tokens() tokens {
 		written: first(r.CacheWrite, r.CacheWriteCount, r.CacheCreation),
 		source:  backend.UsageFinal,
 	}
-	u.cacheApart = r.Prompt == nil
-	if r.PromptDetails != nil {
-		u.cached = first(u.cached, r.PromptDetails.Cached)
+	u.cacheApart = r.Prompt.value == nil
+	if r.PromptDetails != nil && u.cached == nil {
+		u.cached = first(r.PromptDetails.Cached)
 	}
 	if r.CompletionDetails != nil {
 		u.reasoning = first(r.CompletionDetails.Reasoning)

@@ -58,7 +58,7 @@ func (a *answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 	case len(w.Results) > 0:
 		for i, r := range w.Results {
 			e := event{choice: i, text: backend.EventText{Text: []byte(r.OutputText)}, finish: r.CompletionReason}
-			e.report = tokens{input: w.InputTextTokens, output: r.TokenCount, source: backend.UsageFinal}
+			e.report = tokens{input: first(w.InputTextTokens), output: first(r.TokenCount), source: backend.UsageFinal}
 			a.record(e, at)
 		}
 	case len(w.Choices)+len(w.Outputs) > 0, w.Generation != nil, w.Text != nil, w.Completion != nil, stringOf(w.Output) != "":
@@ -93,7 +93,7 @@ func (a *answer) readVectors(body []byte) *fault.Error {
 		Embedding  json.RawMessage            `json:"embedding"`
 		ByType     map[string]json.RawMessage `json:"embeddingsByType"`
 		Embeddings json.RawMessage            `json:"embeddings"`
-		Input      *int64                     `json:"inputTextTokenCount"`
+		Input      reported[int64]            `json:"inputTextTokenCount"`
 		Error      json.RawMessage            `json:"error"`
 		Message    string                     `json:"message"`
 	}
@@ -130,6 +130,6 @@ func (a *answer) readVectors(body []byte) *fault.Error {
 		return fault.New(fault.Protocol, "the answer's embedding is no list of numbers: %s", excerpt(vectors[0]))
 	}
 	a.rec.Vectors(backend.Vectors{Count: int32(min(len(vectors), 1<<30)), Dimensions: int32(min(len(numbers), 1<<30))})
-	a.usage.lay(tokens{input: reply.Input, source: backend.UsageFinal})
+	a.usage.lay(tokens{input: first(reply.Input), source: backend.UsageFinal})
 	return nil
 }

@@ -45,6 +45,7 @@ type keeper struct {
 
 	mu      sync.Mutex
 	current aws.Credentials
+	ever    []aws.Credentials // all that were fetched: a request that is under way may have an older one
 	have    bool
 	fresh   time.Time // until then nothing is fetched; zero: for ever
 	good    time.Time // until then current may be used; zero: for ever
@@ -112,6 +113,9 @@ func (k *keeper) fetch(now time.Time) {
 			k.failure = explain(err)
 			return
 		}
+		if !k.have || got.SecretAccessKey != k.current.SecretAccessKey || got.SessionToken != k.current.SessionToken {
+			k.ever = append(k.ever, got)
+		}
 		k.current, k.have, k.fresh, k.good = got, true, time.Time{}, time.Time{}
 		if got.CanExpire {
 			// The SDK's cache calls them expired refreshAhead early.
@@ -138,10 +142,11 @@ func (k *keeper) renew() {
 	}
 }
 
-func (k *keeper) held() aws.Credentials {
+// fetched are all credentials that there have been, in the order of their coming.
+func (k *keeper) fetched() []aws.Credentials {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.current
+	return k.ever[:len(k.ever):len(k.ever)]
 }
 
 func (k *keeper) close() {

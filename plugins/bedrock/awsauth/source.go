@@ -188,15 +188,25 @@ func (s *Source) Refused() {
 	}
 }
 
-// Secrets are the secrets that were given, and those of the credentials in use,
-// for redaction.
+// Secrets are the secrets that were given, and those of all credentials that
+// were in use, for redaction. The list only grows.
 func (s *Source) Secrets() []secret.Secret {
 	all := []secret.Secret{s.settings.AccessKeyID, s.settings.SecretAccessKey, s.settings.SessionToken, s.settings.Token}
 	if s.keeper != nil {
-		held := s.keeper.held()
-		all = append(all, secret.New(held.AccessKeyID), secret.New(held.SecretAccessKey), secret.New(held.SessionToken))
+		for _, held := range s.keeper.fetched() {
+			all = append(all, secret.New(held.AccessKeyID), secret.New(held.SecretAccessKey), secret.New(held.SessionToken))
+		}
 	}
 	return all
+}
+
+// Renewals is how often credentials were fetched: Secrets is longer where it is
+// greater.
+func (s *Source) Renewals() int {
+	if s.keeper == nil {
+		return 0
+	}
+	return len(s.keeper.fetched())
 }
 
 // Close ends what goes on in the background. It may be called twice.
