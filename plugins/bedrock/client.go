@@ -154,10 +154,17 @@ func (c *client) explain(e *fault.Error, fields []backend.HeaderField) *fault.Er
 	if strings.HasPrefix(e.ProviderCode, "ExpiredToken") {
 		c.source.Refused()
 	}
-	if own := headerSecrets(fields); len(own) > 0 {
-		newRedactor(own).fault(e)
-	}
+	e.Message, e.RequestID = c.without(fields, e.Message), c.without(fields, e.RequestID)
 	return c.redactor().fault(e)
+}
+
+// without takes the secrets out of a text, those of one request's own header
+// among them.
+func (c *client) without(fields []backend.HeaderField, text string) string {
+	if own := headerSecrets(fields); len(own) > 0 {
+		text = newRedactor(own).text(text)
+	}
+	return c.redactor().text(text)
 }
 
 // redactor takes out what was given and all credentials that were ever in use.
@@ -197,7 +204,7 @@ func (c *client) exchange(ctx context.Context, request *backend.Request, rec *ba
 		return c.hintConnect(failure)
 	}
 	defer func() { _ = reply.Body.Close() }() // never fails
-	recordHeaders(rec, reply.Header, c.redactor().text)
+	recordHeaders(rec, reply.Header, func(text string) string { return c.without(request.Header, text) })
 	if failure := checkHead(reply); failure != nil {
 		return failure
 	}

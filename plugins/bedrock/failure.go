@@ -186,6 +186,8 @@ func newFailure(status int, report errorReport) *fault.Error {
 	}
 	switch {
 	case name == "ServiceQuotaExceededException":
+	case ok && (found.class == fault.RateLimited || found.class == fault.Overloaded): // whatever the status
+		e.Retryable = true
 	case e.HTTPStatus != 0:
 		e.Retryable = fault.RetryableStatus(e.HTTPStatus) || report.Original != 0 && fault.RetryableStatus(report.Original) ||
 			strings.HasPrefix(name, "Model")

@@ -23,6 +23,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/option"
 	"github.com/genai-bench/genai-bench/sdk/secret"
+	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -241,6 +242,26 @@ func do(b backend.Backend, request *backend.Request) *backend.Outcome {
 	return rec.Outcome(ctx)
 }
 
+// emulate starts the Amazon Bedrock runtime; key is the API key that it takes.
+func emulate(t testing.TB, e simulator.Protocol, key secret.Secret) *simulator.Server {
+	t.Helper()
+	s, err := simulator.New(simulator.Config{
+		Models: []string{config("", nil).Model}, APIKey: key, StepTime: time.Millisecond, Protocols: []simulator.Protocol{e},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func chatRequest(stream bool) *backend.Request {
 	return &backend.Request{
 		Task: backend.TextToText, ID: "wire-1",
@@ -257,6 +278,20 @@ const (
 	jsonType   = "Content-Type: application/json\r\n"
 	streamType = "Content-Type: application/vnd.amazon.eventstream\r\n"
 )
+
+// messageOf is one message of an event stream with headers alone.
+func messageOf(t testing.TB, headers map[string]string) string {
+	t.Helper()
+	var m eventstream.Message
+	for name, value := range headers {
+		m.Headers.Set(name, eventstream.StringValue(value))
+	}
+	var b bytes.Buffer
+	if err := eventstream.NewEncoder().Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
 
 // message is one message of an event stream.
 func message(t testing.TB, kind, name, payload string) string {
