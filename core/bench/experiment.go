@@ -343,12 +343,25 @@ func HostFacts() *experiment.HostMetadata {
 	return &experiment.HostMetadata{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GoVersion: runtime.Version()}
 }
 
-// AuthConfig says which credentials were used, never their values.
-func AuthConfig(plan *Plan) json.RawMessage {
-	if plan.Settings.APIKey.IsZero() {
-		return json.RawMessage(`{"auth_type":"none","has_api_key":false}`)
+// authConfig says which credentials were used, never their values: by the word
+// that the backend has for them ("auth_type" of its effective configuration),
+// else by whether there was a key.
+func (p *Plan) authConfig(effective json.RawMessage) json.RawMessage {
+	said := struct {
+		AuthType  string `json:"auth_type"`
+		HasAPIKey bool   `json:"has_api_key"`
+	}{}
+	if json.Unmarshal(effective, &said) != nil || said.AuthType == "" {
+		if said.AuthType = "none"; !p.Settings.APIKey.IsZero() {
+			said.AuthType = "api_key"
+		}
 	}
-	return json.RawMessage(`{"auth_type":"api_key","has_api_key":true}`)
+	said.HasAPIKey = !p.Settings.APIKey.IsZero()
+	text, err := json.Marshal(said)
+	if err != nil {
+		return nil // a string and a bool always marshal
+	}
+	return text
 }
 
 // levelsOf lists the levels for the metadata.
@@ -373,7 +386,7 @@ func (p *Plan) Metadata(m experiment.Metadata) experiment.Metadata {
 		return &v
 	}
 	m.APIBackend, m.APIModelName, m.Task = p.Backend.Name, s.APIModelName, s.Task
-	m.AuthConfig = AuthConfig(p)
+	m.AuthConfig = p.authConfig(m.BackendConfig)
 	m.ServerModelTokenizer, m.Model = text(s.ModelTokenizer), s.Model
 	m.NumConcurrency, m.BatchSize = p.levelsOf()
 	m.IterationType = string(p.Iteration)

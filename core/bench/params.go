@@ -183,7 +183,7 @@ func history(raw json.RawMessage) ([]backend.Message, error) {
 			return nil, fmt.Errorf(`turn %d lacks "role" or "content"`, i+1)
 		}
 		role := strings.ToLower(t.Role)
-		if role == "chatbot" { // Cohere's word
+		if role == "chatbot" { // the word of some APIs
 			role = "assistant"
 		}
 		messages = append(messages, backend.Message{Role: role, Parts: []backend.Part{{Text: *text}}})

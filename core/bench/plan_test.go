@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genai-bench/genai-bench/core/bench"
+	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/secret"
@@ -208,5 +209,23 @@ func TestWhatParametersMeanToCore(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestMetadataSaysWhatAuthenticated: in the backend's own words, else whether
+// there was a key; never the key.
+func TestMetadataSaysWhatAuthenticated(t *testing.T) {
+	for name, tc := range map[string]struct{ key, effective, want string }{
+		"the backend's word": {"", `{"auth_type":"signed_by_profile","region":"r"}`, `{"auth_type":"signed_by_profile","has_api_key":false}`},
+		"and a key":          {"PLANTED", `{"auth_type":"token"}`, `{"auth_type":"token","has_api_key":true}`},
+		"a key alone":        {"PLANTED", `{}`, `{"auth_type":"api_key","has_api_key":true}`},
+		"nothing":            {"", ``, `{"auth_type":"none","has_api_key":false}`},
+		"another form":       {"", `{"auth_type":7}`, `{"auth_type":"none","has_api_key":false}`},
+	} {
+		p := &bench.Plan{Settings: &settings.Benchmark{APIKey: secret.New(tc.key)}}
+		m := p.Metadata(experiment.Metadata{BackendConfig: json.RawMessage(tc.effective)})
+		if got := string(m.AuthConfig); got != tc.want {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
 	}
 }

@@ -98,7 +98,8 @@ func New(class Class, format string, args ...any) *Error {
 	return &Error{Class: class, Message: Clip(fmt.Sprintf(format, args...))}
 }
 
-// Error says class, status and message on one line.
+// Error says class, status, message, the provider's id of the request and what
+// to do on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Class.String())
@@ -111,6 +112,9 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		b.WriteString(": ")
 		b.WriteString(strings.Join(strings.Fields(e.Message), " "))
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " [request %s]", strings.Join(strings.Fields(e.RequestID), " "))
 	}
 	if e.Hint != "" {
 		fmt.Fprintf(&b, " (%s)", e.Hint)

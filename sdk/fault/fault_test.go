@@ -56,8 +56,8 @@ func TestClipKeepsRunesWhole(t *testing.T) {
 }
 
 func TestAnErrorIsOneLine(t *testing.T) {
-	e := &fault.Error{Class: fault.RateLimited, HTTPStatus: 429, ProviderCode: "slow_down", Message: "too\nmany\n\trequests", Hint: "lower --num-concurrency"}
-	want := "rate_limited (HTTP 429) [slow_down]: too many requests (lower --num-concurrency)"
+	e := &fault.Error{Class: fault.RateLimited, HTTPStatus: 429, ProviderCode: "slow_down", Message: "too\nmany\n\trequests", RequestID: "ab\r\n12", Hint: "lower --num-concurrency"}
+	want := "rate_limited (HTTP 429) [slow_down]: too many requests [request ab 12] (lower --num-concurrency)"
 	if e.Error() != want {
 		t.Errorf("got %q\nwant %q", e.Error(), want)
 	}
