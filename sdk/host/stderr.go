@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,9 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/internal/limits"
 )
+
+// crashBegins is how the Go runtime begins to tell of a crash.
+var crashBegins = regexp.MustCompile(`^(panic|fatal error|SIG[A-Z]+): `)
 
 // pluginLog takes in what a plugin prints on stderr: hclog's JSON becomes
 // records of the host's log, anything else is text. It expects nonsense.
@@ -189,7 +193,7 @@ func (l *pluginLog) remember(message string, fields []any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = oneLine(message)
-	if l.crash == "" && (strings.HasPrefix(message, "panic: ") || strings.HasPrefix(message, "fatal error: ")) {
+	if l.crash == "" && crashBegins.MatchString(message) {
 		l.crash = l.last
 	}
 }
