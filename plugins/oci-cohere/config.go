@@ -30,6 +30,7 @@ type checked struct {
 	serving     wire.Serving
 	params      map[string]json.RawMessage // in OCI's spelling
 	problems    []option.Problem
+	unread      bool // the profile could not be read
 }
 
 func (c *checked) refuse(name, hint, format string, args ...any) {
@@ -145,6 +146,7 @@ func (c *checked) credentials() {
 	})
 	for _, p := range problems {
 		c.refuse(p.Option, p.Hint, "%s", p.Message)
+		c.unread = c.unread || p.Option == auth.OptionConfigFile || p.Option == auth.OptionProfile
 	}
 	c.signer, c.region = signer, region
 	if signer != nil && host != "" {
@@ -157,6 +159,9 @@ func (c *checked) address() {
 	base := strings.TrimSpace(c.config.APIBase)
 	if base == "" {
 		if c.region == "" {
+			if c.unread {
+				return // the profile that cannot be read may have one
+			}
 			c.refuse(auth.OptionRegion, "give --"+auth.OptionRegion+" (as us-chicago-1), the variable OCI_REGION, a region in the profile, or --"+optionAPIBase, "is missing")
 			return
 		}

@@ -72,6 +72,9 @@ func TestOpenRefuses(t *testing.T) {
 			c.APIBase = ""
 			c.Options[auth.OptionAuth] = string(auth.InstancePrincipal)
 		}, auth.OptionRegion, option.Error, "is missing"},
+		"no address and no profile": {func(c *backend.Config) {
+			c.APIBase, c.Options[auth.OptionConfigFile] = "", "/none"
+		}, auth.OptionConfigFile, option.Error, "/none cannot be read"},
 		"a password in the address": {func(c *backend.Config) { c.APIBase = "http://u:PLANTED@h" }, optionAPIBase, option.Error, "password"},
 		"a query in the address":    {func(c *backend.Config) { c.APIBase = "http://h?x=1" }, optionAPIBase, option.Error, "after ? or #"},
 		"ftp":                       {func(c *backend.Config) { c.APIBase = "ftp://h" }, optionAPIBase, option.Error, "http://"},

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/emulator"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
@@ -34,14 +33,8 @@ func TestGuide(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it runs two whole benchmarks")
 	}
-	programs, root := buildPrograms(t)
-	tokenizer := t.TempDir()
-	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
-		text := readFile(t, filepath.Join(root, "core", "tokenizer", "demo", name))
-		if err := os.WriteFile(filepath.Join(tokenizer, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	programs := backendtest.BuildPrograms(t, "oci-cohere")
+	tokenizer := programs.Tokenizer(t)
 	for name, tc := range map[string]struct {
 		base, tokenizer string
 		model           string // that the dedicated endpoint has
@@ -67,43 +60,17 @@ func TestGuide(t *testing.T) {
 				}
 				command = strings.Replace(command, change[0], change[1], 1)
 			}
-			folder := t.TempDir()
-			run := exec.CommandContext(t.Context(), "sh", "-c", command)
-			run.Dir = folder
-			run.Env = append(os.Environ(),
-				"PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "GENAI_BENCH_PLUGIN_PATH="+programs,
-				"HOME="+folder, "XDG_CACHE_HOME="+filepath.Join(folder, "cache"), "NO_PROXY=*")
+			run := programs.Command(t, "sh", "-c", command)
+			run.Env = append(run.Env, "GENAI_BENCH_PAUSE_BETWEEN_RUNS=0s") // of the rerank's 49 runs
 			out, err := run.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			checkGuideServer(t, server, account, tc.path)
-			checkGuideFolder(t, folder, tc.perRun, out)
+			checkGuideFolder(t, run.Dir, tc.perRun, out)
+			backendtest.FindSecrets(t, run.Dir, out, plantedPhrase, "PRIVATE KEY")
 		})
 	}
-}
-
-// buildPrograms builds core's program and the plugin, and returns their folder
-// and that of the workspace. A plugin may not import core, but its users have it.
-func buildPrograms(t *testing.T) (programs, root string) {
-	t.Helper()
-	work, err := exec.Command("go", "env", "GOWORK").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := strings.TrimSpace(string(work))
-	if file == "" || file == "off" {
-		t.Skip("outside the workspace (GOWORK=off) there is no core to build")
-	}
-	root, programs = filepath.Dir(file), t.TempDir()
-	for name, folder := range map[string]string{"genai-bench": "./cmd/genai-bench", "genai-bench-plugin-oci-cohere": "./plugins/oci-cohere"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(programs, name), folder)
-		build.Dir = root
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	return programs, root
 }
 
 // startGuide starts the service with the endpoint of the guide. Its answers are
@@ -153,8 +120,7 @@ func checkGuideServer(t *testing.T, s *simulator.Server, a *account, path string
 	}
 }
 
-// checkGuideFolder: the run files have all requests, none of them failed, and
-// nothing that was written has a secret.
+// checkGuideFolder: the run files have all requests, none of them failed.
 func checkGuideFolder(t *testing.T, folder string, perRun int, out []byte) {
 	t.Helper()
 	runs := 0
@@ -163,9 +129,6 @@ func checkGuideFolder(t *testing.T, folder string, perRun int, out []byte) {
 			return err
 		}
 		text := readFile(t, path)
-		if bytes.Contains(text, []byte(plantedPhrase)) || bytes.Contains(text, []byte("PRIVATE KEY")) {
-			t.Errorf("%s has a secret", d.Name())
-		}
 		var run struct {
 			Aggregated *struct {
 				Completed int            `json:"num_completed_requests"`
@@ -188,7 +151,50 @@ func checkGuideFolder(t *testing.T, folder string, perRun int, out []byte) {
 	if runs == 0 {
 		t.Errorf("there is no run file; the program said\n%s", out)
 	}
-	if bytes.Contains(out, []byte(plantedPhrase)) {
-		t.Error("the program's output has a secret")
+}
+
+// TestSecretsInWholeRuns: what is printed and written has no secret where every
+// request is refused by a server that repeats the signature, and none where the
+// plugin crashes with all its stacks on stderr.
+func TestSecretsInWholeRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs whole benchmarks")
+	}
+	programs := backendtest.BuildPrograms(t, "oci-cohere")
+	tokenizer := programs.Tokenizer(t)
+	account := newAccount(t)
+	token := account.session(t, time.Hour)
+	for name, tc := range map[string]struct {
+		fault string
+		crash bool
+		exit  int
+	}{
+		"refused, and all is echoed": {"error=401; echo-key", false, 4},
+		"a crash":                    {"delay=100ms", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := startGuide(t, account, "m")
+			run := programs.Command(t, "genai-bench", "benchmark", "--api-backend", "oci-cohere", "--api-base", server.URL(), "--api-model-name", "m",
+				"--auth", "security_token", "--config-file", account.path("config"), "--profile", "SESSION", "--compartment-id", guideCompartment,
+				"--model-tokenizer", tokenizer, "--task", "text-to-text", "--traffic-scenario", "D(20,4)", "--num-concurrency", "2",
+				"--max-time-per-run", "60s", "--max-requests-per-run", "20", "--num-workers", "2", "--header", "X-Simulate: "+tc.fault)
+			run.Env = append(run.Env, "GENAI_BENCH_LOGGING_LEVEL=DEBUG") // the plugin's stderr goes into the log
+			var out bytes.Buffer
+			run.Stdout, run.Stderr = &out, &out
+			if err := run.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if tc.crash {
+				for deadline := time.Now().Add(time.Minute); server.Stats().Requests == 0 && time.Now().Before(deadline); {
+					time.Sleep(5 * time.Millisecond)
+				}
+				programs.CrashPlugin(t)
+			}
+			err := run.Wait()
+			if code := run.ProcessState.ExitCode(); code != tc.exit {
+				t.Errorf("exit code %d (%v), want %d\n%s", code, err, tc.exit, out.Bytes())
+			}
+			backendtest.FindSecrets(t, run.Dir, out.Bytes(), token, plantedPhrase, "PRIVATE KEY")
+		})
 	}
 }
