@@ -33,7 +33,8 @@ test-isolated: ## build and vet each module alone, as a vendor would
 	@internal/tools/isolated.sh $(SDK)
 
 .PHONY: lint
-lint: ## linters and the import directions
+lint: ## linters, the import directions, and that core knows no cloud by name
+	@internal/tools/names.sh
 	@lint=$$(GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/lint/go.mod -n golangci-lint); \
 	bad=0; for dir in $(MODULES); do (cd $$dir && $$lint run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
 
