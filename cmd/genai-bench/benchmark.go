@@ -115,7 +115,8 @@ type benchmarking struct {
 	plugin      *settings.PluginFlags
 	entry       catalog.Entry
 	description backend.Description
-	problem     error // why the named backend cannot be used
+	problem     error  // why the named backend cannot be used
+	forget      func() // closes recorded conversations; nil: there are none
 }
 
 // choose makes a backend's options flags of fs.
@@ -134,6 +135,9 @@ func (b *benchmarking) choose(ctx context.Context, fs *pflag.FlagSet, name strin
 
 func (b *benchmarking) run(ctx context.Context, fs *pflag.FlagSet) error {
 	plan, load, err := b.prepare(ctx, fs)
+	if b.forget != nil {
+		defer b.forget()
+	}
 	if err != nil {
 		return err
 	}
@@ -200,6 +204,9 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 	}
 	load, wrong := b.workload(ctx)
 	problems = append(problems, wrong...)
+	if load.Conversations, b.forget, err = b.conversations(ctx); err != nil {
+		problems = append(problems, settings.Problem{Flag: "conversation", Message: err.Error(), Origin: origins["conversation"]})
+	}
 	if err := problems.Err(); err != nil {
 		return nil, bench.Workload{}, err
 	}

@@ -93,6 +93,7 @@ func TestScripts(t *testing.T) {
 			"received":  received,
 			"shares":    shares,
 			"grows":     grows,
+			"firsts":    firsts,
 			"awaitfile": awaitfile,
 			"gone":      gone,
 			"slay":      slay,

@@ -111,11 +111,12 @@ func grows(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: grows FILE")
 	}
-	before := map[message][]message{}
+	before := map[message][]message{} // by what the user said first
 	later := 0
 	for n, chat := range chats(ts, args[0]) {
-		last := before[chat[0]]
-		before[chat[0]] = chat
+		first := chat[slices.IndexFunc(chat, func(m message) bool { return m.Role == "user" })]
+		last := before[first]
+		before[first] = chat
 		if last == nil {
 			continue
 		}
@@ -129,5 +130,26 @@ func grows(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if later == 0 {
 		ts.Fatalf("%s has no conversation of two turns", args[0])
+	}
+}
+
+// firsts FILE FILE fails unless what users said is the same in both: all
+// messages that are no answers.
+func firsts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: firsts FILE FILE")
+	}
+	var said [2][]message
+	for k, file := range args {
+		for _, chat := range chats(ts, file) {
+			for _, m := range chat {
+				if m.Role != "assistant" {
+					said[k] = append(said[k], m)
+				}
+			}
+		}
+	}
+	if len(said[0]) == 0 || !slices.Equal(said[0], said[1]) {
+		ts.Fatalf("%s and %s are of other users: %v\n%v", args[0], args[1], said[0], said[1])
 	}
 }

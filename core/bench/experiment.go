@@ -111,18 +111,19 @@ func IsPluginFailure(err error) bool {
 
 // experimenter is a running experiment.
 type experimenter struct {
-	plan      *Plan
-	folder    *experiment.Folder
-	pool      *Pool
-	corpus    *prompt.Corpus
-	gallery   *prompt.Gallery // nil: each run has its own, of synthetic pictures
-	tokenizer Tokenizer
-	template  prompt.Template
-	display   *live.Display
-	logger    hclog.Logger
-	journal   *experiment.Journal
-	interrupt <-chan struct{}
-	metadata  experiment.Metadata
+	plan          *Plan
+	folder        *experiment.Folder
+	pool          *Pool
+	corpus        *prompt.Corpus
+	conversations dataset.Conversations // recorded ones; nil for none
+	gallery       *prompt.Gallery       // nil: each run has its own, of synthetic pictures
+	tokenizer     Tokenizer
+	template      prompt.Template
+	display       *live.Display
+	logger        hclog.Logger
+	journal       *experiment.Journal
+	interrupt     <-chan struct{}
+	metadata      experiment.Metadata
 
 	id      string // begins every request id
 	seq     atomic.Uint64
@@ -138,7 +139,7 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	x := &experimenter{
-		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, gallery: parts.Gallery, tokenizer: parts.Tokenizer, template: parts.Template,
+		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, gallery: parts.Gallery, conversations: parts.Conversations, tokenizer: parts.Tokenizer, template: parts.Template,
 		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, metadata: parts.Metadata, id: newID(),
 	}
 	deliver := func(worker int, o *backend.Outcome) {
@@ -320,6 +321,7 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	a.Window.SessionWaited, a.Window.SessionUnsent, a.TimeScale = result.SessionWaited, result.SessionUnsent, r.level.TimeScale
 	var requests uint64
 	a.WorkloadSHA256, requests = r.ahead.Workload()
+	a.Sessions = r.talks.ended()
 	a.Client = clientOf(r.collect.usage)
 	x.judge(r, result, &a)
 	for _, w := range a.WarningsOfRun {

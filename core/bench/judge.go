@@ -83,6 +83,7 @@ func (x *experimenter) judge(r *oneRun, result load.Result, a *metrics.Aggregate
 	if result.StopReason == stopFailures {
 		v.distrust("the run was stopped: %d requests in a row failed", r.failures.Load())
 	}
+	v.sessions(a)
 	v.clocks(a)
 	x.tokens(v, r, a)
 	if n := a.NumCancelledRequests; n > 0 {
@@ -137,7 +138,7 @@ func (v *verdict) rate(result load.Result, a *metrics.Aggregate, burstiness floa
 	if result.Asked <= 0 || result.Sent == 0 || result.StopReason != load.StopTime && result.StopReason != load.StopRequests {
 		return
 	}
-	chance := 3 / math.Sqrt(float64(result.Sent)*min(burstiness, 1))
+	chance := 3 / math.Sqrt(float64(result.Sent-result.FollowUps)*min(burstiness, 1))
 	if a.Distribution == string(load.Constant) || a.TimeScale > 0 {
 		chance = 1 / float64(result.Sent) // the last one
 	}
@@ -162,6 +163,17 @@ func (v *verdict) cpu(u machine.Usage) {
 	}
 	if u.Throttled > throttledMax*u.Elapsed.Seconds() {
 		v.limited("a limit of CPU time (cgroup) held the client up for %.2g s", u.Throttled)
+	}
+}
+
+// sessions says where conversations were not held to their end.
+func (v *verdict) sessions(a *metrics.Aggregate) {
+	if s := a.Sessions; s != nil && s.Failed+s.Silent > 0 {
+		silent := ""
+		if s.Silent > 0 {
+			silent = fmt.Sprintf(" (%d of them with an answer without text, to which nothing can be said)", s.Silent)
+		}
+		v.note("%d of %d conversations ended early%s, with a turn that failed or was given up; their %d further turns were not sent", s.Failed+s.Silent, s.Begun, silent, s.TurnsNotSent)
 	}
 }
 

@@ -45,7 +45,7 @@ func (p *Plan) engine(l Level) load.Engine {
 	case openLoop:
 		return load.Open{
 			Rate: l.Rate, Distribution: load.Distribution(s.Distribution), Burstiness: p.burstiness(), Seed: s.Seed,
-			Ramp: s.RateRamp, MaxInFlight: s.MaxConcurrency,
+			Ramp: s.RateRamp, MaxInFlight: s.MaxConcurrency, Sessions: p.conversing(),
 		}
 	case closedLoop:
 		return load.Closed{Concurrency: l.Concurrency, Ramp: s.ConcurrencyRamp, Think: s.ThinkTime, Seed: s.Seed}
@@ -91,7 +91,7 @@ func (c *checker) levels() {
 		batch := c.oneBatch()
 		p.Iteration = scenario.NumConcurrency // whose place the rates take in files
 		for _, q := range unique(s.QPSLevels) {
-			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: batch, Rate: q})
+			p.Levels = append(p.Levels, Level{Concurrency: 1, BatchSize: batch, Rate: q, Sessions: p.conversing()})
 		}
 		return
 	}

@@ -8,6 +8,10 @@ func (x *experimenter) maker(config prompt.Config) (prompt.Maker, []string, erro
 		replay, err := prompt.NewReplay(x.corpus, config, t)
 		return replay, nil, err
 	}
+	if x.conversations != nil {
+		said, err := prompt.NewTalks(x.corpus, config, x.conversations)
+		return said, nil, err
+	}
 	source, err := prompt.NewSource(x.corpus, config)
 	if err != nil {
 		return nil, nil, err

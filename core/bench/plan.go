@@ -60,6 +60,7 @@ type Level struct {
 	BatchSize   int     // documents a request; 0 where the task has none
 	Rate        float64 // of the open loop, requests per second; else 0
 	TimeScale   float64 // of a trace, whose mean rate at it is Rate; else 0
+	Sessions    bool    // Rate is of conversations that begin
 }
 
 // Number is the level as file names have it: a rate is in thousandths, because
@@ -83,6 +84,8 @@ func (l Level) String() string {
 	switch {
 	case l.TimeScale > 0:
 		return fmt.Sprintf("time scale %s, %.4g req/s", scaled(l.TimeScale), l.Rate)
+	case l.Sessions:
+		parts = append(parts, fmt.Sprintf("%g sessions/s", l.Rate))
 	case l.Rate > 0:
 		parts = append(parts, fmt.Sprintf("%g req/s", l.Rate))
 	case l.BatchSize == 0 || l.Concurrency > 1:
@@ -104,6 +107,7 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	c := &checker{plan: p, said: said}
 	c.target()
 	c.endpoint()
+	c.conversations()
 	c.traced()
 	if s.Trace == "" {
 		c.scenarios()
@@ -111,7 +115,7 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	}
 	c.load()
 	c.limits()
-	if s.Trace == "" {
+	if s.Trace == "" && s.Conversation == "" {
 		c.prefix()
 	}
 	c.chatTemplate()
@@ -178,6 +182,13 @@ func (c *checker) target() {
 // scenarios parses them and holds them against the task.
 func (c *checker) scenarios() {
 	p, s := c.plan, c.plan.Settings
+	if s.Conversation != "" {
+		p.Scenarios = []Scenario{c.recordedConversations()}
+		return
+	}
+	if s.SessionTurns > 1 {
+		defer func() { withTurns(p.Scenarios, s.SessionTurns) }()
+	}
 	if len(s.Scenarios) == 0 {
 		for _, d := range scenario.Defaults(p.Task, s.DatasetPath != "") {
 			p.Scenarios = append(p.Scenarios, Scenario{d, d.String()})

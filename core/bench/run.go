@@ -38,7 +38,8 @@ type oneRun struct {
 	capped   bool // an open loop with --max-concurrency
 	aborts   load.Aborts
 	watch    *stoprule.Watch
-	held     *held // of a trace; else nil
+	held     *held  // of a trace; else nil
+	talks    *talks // of conversations; else nil
 
 	mu   sync.Mutex
 	open map[uint64]*metrics.Record // by sequence number
@@ -53,7 +54,7 @@ type oneRun struct {
 // Send implements load.Sender.
 func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 	r.cancel.Do(func() { r.stopAfter = context.AfterFunc(ctx, r.x.pool.CancelAll) })
-	item, err := r.item(ctx, ticket)
+	item, err := r.ask(ctx, ticket)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.prepared = err
@@ -68,20 +69,18 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 	request.StartAt = ticket.StartAt
 	request.Timeout = s.RequestTimeout
 	request.FixOutputLength = r.fix && item.Size.OutputTokens > 0
-	request.Want = backend.Want{Events: true, Text: r.x.tokenizer != nil || s.SaveTexts}
+	request.Want = backend.Want{Events: true, Text: r.x.tokenizer != nil || s.SaveTexts || r.talks != nil}
+	request.ConnectionKey = item.connection
 	if r.aborts.Chooses(ticket.N) {
 		request.Abort = r.x.plan.abort()
 	}
 
 	record := &metrics.Record{
-		Index: ticket.N, RequestID: request.ID, User: ticket.User, Streamed: r.x.plan.Stream,
+		Index: ticket.N, RequestID: request.ID, User: ticket.User, Session: item.session, Turn: item.turn, Streamed: r.x.plan.Stream,
 		Intended: ticket.Intended, Dispatched: stamp.Now(), CapWait: ticket.Waited, Capped: r.capped,
 		InputTokensAsked: item.Size.InputTokens, OutputTokensAsked: item.Size.OutputTokens, InputTokens: item.InputTokens,
 	}
-	describe(record, &item)
-	if i := ticket.Arrival; r.held != nil && i < uint64(len(r.x.plan.traceSessions)) && r.x.plan.traceSessions[i] >= 0 {
-		record.Session, record.Turn = r.x.plan.traceSessions[i]+1, r.x.plan.traceTurns[i]
-	}
+	describe(record, &item.Item)
 	for _, image := range item.Again {
 		r.x.pool.ShareImage(image)
 	}
@@ -102,13 +101,20 @@ func (r *oneRun) Send(ctx context.Context, ticket load.Ticket) error {
 	return nil
 }
 
-// item is the request that a ticket is for.
-func (r *oneRun) item(ctx context.Context, ticket load.Ticket) (prompt.Item, error) {
+// ask is the request that a ticket is for.
+func (r *oneRun) ask(ctx context.Context, ticket load.Ticket) (asked, error) {
 	next := func() (prompt.Item, error) { return r.ahead.Next(ctx) }
-	if r.held != nil {
-		return r.held.take(ticket.Arrival, next)
+	switch {
+	case r.talks != nil:
+		return r.talks.take(ticket.User, next)
+	case r.held != nil:
+		item, err := r.held.take(ticket.Arrival, next)
+		a := asked{Item: item}
+		a.session, a.turn = r.x.plan.recordedTurn(ticket.Arrival)
+		return a, err
 	}
-	return next()
+	item, err := next()
+	return asked{Item: item}, err
 }
 
 // outcome takes the end of one of the run's requests.
@@ -129,7 +135,16 @@ func (r *oneRun) outcome(worker int, o *backend.Outcome) {
 	case backend.StatusOK:
 		r.failures.Store(0)
 	}
+	var pause time.Duration
+	goesOn := false
+	if r.talks != nil {
+		pause, goesOn = r.talks.hear(record.User, o)
+	}
 	r.collect.in <- record
+	if goesOn {
+		r.drive.DoneAfter(record.Index, pause)
+		return
+	}
 	r.drive.Done(record.Index)
 }
 
@@ -167,7 +182,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		Run:       name,
 		BatchSize: l.BatchSize, Stream: x.plan.Stream, Before: x.plan.Before, Voice: x.plan.Voice,
 		Prefix: prompt.Prefix{Tokens: x.plan.Settings.PrefixLen, Ratio: x.plan.Settings.PrefixRatio}, Template: x.template,
-		Gallery: x.gallery,
+		Gallery: x.gallery, Turns: x.plan.Settings.SessionTurns,
 	})
 	if err != nil {
 		return figures, err
@@ -202,6 +217,7 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		collect: collect, capped: settings.MaxConcurrency > 0 && (x.plan.loop() == openLoop || x.plan.loop() == replayLoop),
 		aborts: x.plan.aborts(name), watch: stoprule.NewWatch(x.plan.StopRules),
 	}
+	r.talks = x.newTalks(name)
 	if x.plan.Trace != nil {
 		r.held = &held{maker: maker, items: map[uint64]prompt.Item{}}
 	}
@@ -214,7 +230,9 @@ func (x *experimenter) run(ctx context.Context, s Scenario, l Level) (figures me
 		return figures, errors.Join(err, collect.finish())
 	}
 	x.display.StartRun(s.Written+" "+l.String(), settings.MaxTimePerRun, int(x.plan.requestsMax()))
-	x.display.Asked(l.Rate)
+	if r.talks == nil { // else the rate is that of conversations, not of requests
+		x.display.Asked(l.Rate)
+	}
 	x.current.Store(r)
 	unstop := x.onInterrupt(func() { drive.Stop(load.StopInterrupted); x.display.Draining() })
 	var timeUp *time.Timer

@@ -134,6 +134,15 @@ func turnsOf(sessions []int) []int {
 	return turns
 }
 
+// recordedTurn is the session of a request of the trace and which of its turns it
+// is, from 1; 0 for none.
+func (p *Plan) recordedTurn(arrival uint64) (session, turn int) {
+	if p.traceSessions == nil || p.traceSessions[arrival] < 0 {
+		return 0, 0
+	}
+	return p.traceSessions[arrival] + 1, p.traceTurns[arrival]
+}
+
 func more(n int) string {
 	if n <= 0 {
 		return ""

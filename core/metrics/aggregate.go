@@ -51,6 +51,8 @@ type Aggregate struct {
 	Tokens        TokenTruth        `json:"token_counts"`
 	Short         int               `json:"answers_shorter_than_asked"`
 	TaskRates     TaskRates         `json:"task_throughput"`
+	Sessions      *Sessions         `json:"sessions,omitempty"`
+	Turns         []TurnFigures     `json:"turns,omitempty"` // where a request was of a conversation; by turn
 	Goodput       *Goodput          `json:"goodput,omitempty"`
 	Client        *Client           `json:"client,omitempty"`
 	ErrorExamples map[string]string `json:"error_examples,omitempty"` // the first message of each class
@@ -228,7 +230,7 @@ func (t *Table) Aggregate(run Run) (Aggregate, error) {
 	a := t.tally.figures()
 	a.Window = Window{RunStart: run.Start, RunEnd: run.End, SendEnd: run.sendEnd(), Limit: run.Limit}
 	g := aggregation{Table: t, run: run, a: &a}
-	for _, step := range []func() error{g.sort, g.phases, g.window, g.throughput, g.laws, g.forget, g.statistics, g.eventStatistics} {
+	for _, step := range []func() error{g.sort, g.phases, g.window, g.throughput, g.laws, g.forget, g.statistics, g.turns, g.eventStatistics} {
 		if err := step(); err != nil {
 			return a, err
 		}

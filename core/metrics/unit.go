@@ -1,5 +1,7 @@
 package metrics
 
+import "slices"
+
 // Unit is the unit of latencies in results: "s" or "ms".
 type Unit string
 
@@ -49,6 +51,11 @@ func ConvertAggregate(a Aggregate, from, to Unit) Aggregate {
 		&x.TPOTToEnd, &x.ITL, &x.ITLPerToken, &x.Lateness, &x.DispatchLateness, &x.CapWait, &x.SendLateness, &x.HopLateness, &x.PluginLateness, &x.ReadLag, &x.Upload, &x.Connect,
 	} {
 		*p = p.scaled(by)
+	}
+	a.Turns = slices.Clone(a.Turns)
+	for i := range a.Turns {
+		t := &a.Turns[i]
+		t.TTFT, t.E2ELatency = t.TTFT.scaled(by), t.E2ELatency.scaled(by)
 	}
 	return a
 }

@@ -90,6 +90,7 @@ func (t *Talks) Request(i uint64) (Item, error) {
 	messages := append([]backend.Message(nil), t.config.Before...)
 	item := Item{Index: i, Size: scenario.Size{Row: true}}
 	var said []Turn
+	instructed := 0 // tokens
 	for _, turn := range recorded {
 		if turn.Role == dataset.RoleUser && len(said) == t.config.Turns && t.config.Turns > 0 {
 			break
@@ -103,6 +104,7 @@ func (t *Talks) Request(i uint64) (Item, error) {
 			said[len(said)-1].OutputTokens += t.count(turn.Text)
 		case turn.Role == dataset.RoleSystem && len(said) == 0:
 			messages = append(messages, backend.Message{Role: turn.Role, Parts: []backend.Part{{Text: turn.Text}}})
+			instructed += t.count(turn.Text)
 		}
 	}
 	if len(said) == 0 {
@@ -112,7 +114,7 @@ func (t *Talks) Request(i uint64) (Item, error) {
 	messages = append(messages, backend.UserText(first.Text))
 	item.Request = &backend.Request{Task: t.config.Task, FixOutputLength: first.OutputTokens > 0,
 		Chat: &backend.Chat{Messages: messages, MaxTokens: uint32(first.OutputTokens), Stream: t.config.Stream}}
-	item.InputTokens, item.Size.OutputTokens = first.InputTokens, first.OutputTokens
+	item.InputTokens, item.Size.OutputTokens = instructed+first.InputTokens, first.OutputTokens
 	if len(said) > 1 {
 		item.Turns = said[1:]
 	}

@@ -67,6 +67,7 @@ type Pool struct {
 	shared  share
 
 	mu     sync.Mutex
+	sticky map[string]int // worker by ConnectionKey
 	broken error
 	dead   chan struct{} // closed when broken is set
 }
@@ -88,7 +89,7 @@ type worker struct {
 func Open(ctx context.Context, o Options) (*Pool, backend.Opened, error) {
 	o.Count = max(o.Count, 1)
 	closing, stop := context.WithCancel(context.Background())
-	p := &Pool{o: o, closing: closing, stop: stop, dead: make(chan struct{})}
+	p := &Pool{o: o, closing: closing, stop: stop, dead: make(chan struct{}), sticky: map[string]int{}}
 	p.capture = newCapture(o.Config.Clock, o.Count)
 	if p.capture.refused != nil && o.Config.Clock == backend.ClockPacket {
 		p.Close()
@@ -241,12 +242,30 @@ func (w *worker) giveUp(err error) {
 	}
 }
 
-// Start hands a request to a worker, in turn. It does not wait for anything:
+// workerOf is the worker of a request: of those with a connection of their own
+// always the same, else the next in turn.
+func (p *Pool) workerOf(r *backend.Request) *worker {
+	next := func() int { return int((p.next.Add(1) - 1) % uint64(len(p.workers))) }
+	if r.ConnectionKey == "" || len(p.workers) == 1 {
+		return p.workers[next()]
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w, known := p.sticky[r.ConnectionKey]
+	if !known {
+		w = next()
+		p.sticky[r.ConnectionKey] = w
+	}
+	return p.workers[w]
+}
+
+// Start hands a request to a worker, in turn; those of one ConnectionKey all go
+// to one. It does not wait for anything:
 // where the worker's process is being replaced, the request waits for the
 // successor. Where the pool has given up, the error says why and there is no
 // outcome.
 func (p *Pool) Start(r *backend.Request) error {
-	w := p.workers[(p.next.Add(1)-1)%uint64(len(p.workers))]
+	w := p.workerOf(r)
 	if err := p.Err(); err != nil {
 		return err
 	}

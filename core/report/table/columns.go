@@ -51,7 +51,13 @@ func columnsOf(task backend.Task) []column {
 		countedIfAny("\nAborted", func(a *metrics.Aggregate) int { return a.NumAbortedRequests }),
 		// Of the open loop, whose level is what was asked for.
 		figure("Achieved\nreq/s", func(a *metrics.Aggregate) metrics.Value {
-			if a.Window.AchievedRate <= 0 || a.Window.AskedRate <= 0 {
+			if a.Window.AchievedRate <= 0 || a.Window.AskedRate <= 0 || a.Sessions != nil {
+				return metrics.None()
+			}
+			return metrics.Value(a.Window.AchievedRate)
+		}),
+		figure("Achieved\nsess./s", func(a *metrics.Aggregate) metrics.Value {
+			if a.Window.AchievedRate <= 0 || a.Window.AskedRate <= 0 || a.Sessions == nil {
 				return metrics.None()
 			}
 			return metrics.Value(a.Window.AchievedRate)
@@ -173,7 +179,11 @@ func number(v metrics.Value) string {
 func levelColumn(runs []experiment.Run) (head, word string, of func(*experiment.Run) string) {
 	for _, r := range runs {
 		if r.Figures.RequestRate > 0 {
-			return "Asked\nreq/s", "rate", func(r *experiment.Run) string {
+			head := "Asked\nreq/s"
+			if r.Figures.Sessions != nil { // whose beginnings the rate is of
+				head = "Asked\nsess./s"
+			}
+			return head, "rate", func(r *experiment.Run) string {
 				rate := cmp.Or(r.Figures.RequestRate, float64(r.Level)/1000)
 				if r.Figures.TimeScale > 0 { // a mean, of a trace
 					return number(metrics.Value(rate))

@@ -41,7 +41,11 @@ func Write(w io.Writer, e *experiment.Loaded, o Options) error {
 			break
 		}
 	}
-	text = p.limits() + text + p.caption(columns) + p.failures() + p.tokens(task) + p.clocks() + p.warnings()
+	turns, err := p.turns()
+	if err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	text = p.limits() + text + p.caption(columns) + turns + p.failures() + p.tokens(task) + p.clocks() + p.warnings()
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
@@ -152,23 +156,7 @@ func (p *printer) table(columns []column, runs []experiment.Run, scenarios bool)
 		header = append(header, c.head)
 		align = append(align, tw.AlignRight)
 	}
-	var out bytes.Buffer
-	alignment := tw.CellAlignment{PerColumn: align}
-	none := tw.BorderNone
-	none.Overwrite = true
-	t := tablewriter.NewTable(&out,
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
-			Borders: none,
-			Symbols: tw.NewSymbols(tw.StyleLight),
-			Settings: tw.Settings{
-				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off, ShowHeader: tw.On},
-				Lines:      tw.Lines{ShowTop: tw.Off, ShowBottom: tw.Off, ShowHeaderLine: tw.On},
-			},
-		})),
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithHeaderAlignmentConfig(alignment), tablewriter.WithRowAlignmentConfig(alignment),
-		tablewriter.WithTrimSpace(tw.Off), tablewriter.WithTrimLine(tw.Off))
-	t.Header(header)
+	var rows [][]string
 	last := ""
 	for i := range runs {
 		r := &runs[i]
@@ -186,6 +174,31 @@ func (p *printer) table(columns []column, runs []experiment.Run, scenarios bool)
 		for _, c := range columns {
 			row = append(row, c.value(&r.Figures))
 		}
+		rows = append(rows, row)
+	}
+	return render(header, align, rows)
+}
+
+// render draws a table, and an empty line after it.
+func render(header []string, align []tw.Align, rows [][]string) (string, error) {
+	var out bytes.Buffer
+	alignment := tw.CellAlignment{PerColumn: align}
+	none := tw.BorderNone
+	none.Overwrite = true
+	t := tablewriter.NewTable(&out,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: none,
+			Symbols: tw.NewSymbols(tw.StyleLight),
+			Settings: tw.Settings{
+				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off, ShowHeader: tw.On},
+				Lines:      tw.Lines{ShowTop: tw.Off, ShowBottom: tw.Off, ShowHeaderLine: tw.On},
+			},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithHeaderAlignmentConfig(alignment), tablewriter.WithRowAlignmentConfig(alignment),
+		tablewriter.WithTrimSpace(tw.Off), tablewriter.WithTrimLine(tw.Off))
+	t.Header(header)
+	for _, row := range rows {
 		if err := t.Append(row); err != nil {
 			return "", err
 		}
