@@ -259,6 +259,33 @@ func TestTheInterimPlotOfAScenario(t *testing.T) {
 	}
 }
 
+// TestNoChartIsAboutWhatATaskHasNot: nothing is drawn of output tokens where
+// there are none.
+func TestNoChartIsAboutWhatATaskHasNot(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := plot.Write(folder, python(t, "embed")); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range entries {
+		got = append(got, f.Name())
+	}
+	want := []string{
+		"overview.png",
+		"traffic_scenario_Mean E2E Latency per Request vs RPS.png",
+		"traffic_scenario_P90 E2E Latency per Request vs RPS.png",
+		"traffic_scenario_P99 E2E Latency per Request vs RPS.png",
+		"traffic_scenario_combined_plots_2x2.png",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
 // TestBatchSizesAreOnTheAxis: in an experiment over batch sizes the
 // concurrency is 1 throughout.
 func TestBatchSizesAreOnTheAxis(t *testing.T) {

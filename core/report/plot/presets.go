@@ -86,13 +86,21 @@ func PresetNames() []string {
 	return []string{"2x4_default", "2x4_tts", "simple_2x2", "multi_line_latency", "single_scenario_analysis"}
 }
 
-// PresetOf is the preset that the Python tool draws at the end of a benchmark
-// of a task.
-func PresetOf(task string) string {
-	if task == "text-to-speech" {
-		return "2x4_tts"
+// AtTheEnd is what is drawn at the end of a benchmark of a task: the Python
+// tool's preset or, where the task has no output tokens that half of it would be
+// about, the other half.
+func AtTheEnd(task string) Config {
+	name := "2x4_default"
+	switch task {
+	case "text-to-speech":
+		name = "2x4_tts"
+	case "text-to-embeddings", "image-to-embeddings", "text-to-rerank", "text-to-image":
+		c := grid(2, latencyAndErrors()...)
+		c.Layout.FigSize = []int{16, 12}
+		return c
 	}
-	return "2x4_default"
+	c, _ := Preset(name)
+	return c
 }
 
 // latencyAndErrors is the right half of both 2x4 presets.

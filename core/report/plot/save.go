@@ -26,7 +26,7 @@ func InterimFileName(scenario string) string {
 const OverviewFile = "overview.png"
 
 // Write draws the charts that a benchmark leaves in its folder: the overview,
-// and the preset that the Python tool draws, whole and each subplot alone. It
+// and what AtTheEnd says, whole and each subplot alone. It
 // returns the paths of the overview and of the whole.
 func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	m, unit := &e.Metadata, e.Metadata.MetricsTimeUnit
@@ -45,8 +45,7 @@ func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	if err := SaveAs(path, overview); err != nil {
 		return nil, err
 	}
-	preset, _ := Preset(PresetOf(m.Task))
-	all, _, err := Compose(preset.over(level), groups, unit)
+	all, _, err := Compose(AtTheEnd(m.Task).over(level), groups, unit)
 	if err != nil {
 		return []string{path}, err
 	}
