@@ -51,11 +51,15 @@ func (c *chunk) decode(data []byte) error {
 }
 
 // failureOf finds the error in an object that reports one: the value of
-// "error", or the whole where "object" says "error".
+// "error", or the whole where "object" says "error" or TGI puts the error's type
+// beside it.
 func failureOf(top object, whole []byte) []byte {
 	switch e := top["error"]; string(e) {
 	case "", "null", "false", `""`:
 	default:
+		if stringOf(e) != "" && top["error_type"] != nil {
+			return whole // its type stands beside it
+		}
 		return e
 	}
 	if stringOf(top["object"]) == "error" {

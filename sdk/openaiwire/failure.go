@@ -25,7 +25,7 @@ type errorReport struct {
 //	{"error":{"message","type","param","code"}}   OpenAI, vLLM, Together
 //	{"object":"error","message","type","code"}    older vLLM, SGLang
 //	{"error":{"code","message","status"}}         Google, alone or in a list
-//	{"error":"text"}                              TGI, Ollama
+//	{"error":"text","error_type":"overloaded"}    TGI; Ollama without a type
 //	{"detail":"text" | [{"msg","loc"}]}           FastAPI
 //	{"message":"text"}                            gateways
 //	plain text, HTML
@@ -46,6 +46,9 @@ func readErrorReport(body []byte) errorReport {
 		report := readErrorReport(inner)
 		if report.Code == "" {
 			report.Code = scalarOf(top["code"])
+		}
+		if report.Kind == "" {
+			report.Kind = stringOf(top["error_type"])
 		}
 		return report
 	}
@@ -260,7 +263,7 @@ func hintOf(class fault.Class, report errorReport) string {
 		return "this model wants --max-tokens-field " + fieldMaxCompletionTokens
 	case report.Param == "temperature" && strings.HasPrefix(code, "unsupported_"):
 		return `leave the temperature out with --additional-request-params '{"temperature": null}'`
-	case report.Param == "stream_options":
+	case report.Param == "stream_options" || class == fault.InvalidRequest && strings.Contains(report.Message, "stream_options"):
 		return `leave it out with --additional-request-params '{"stream_options": null}'`
 	}
 	switch class {
