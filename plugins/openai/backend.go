@@ -22,6 +22,7 @@ type flavour struct {
 	tasks   []backend.Task
 	options []option.Option   // beyond those that all flavours have
 	headers map[string]string // option name → header that it becomes
+	whole   string            // the end of addresses that requests go to as they are
 }
 
 // backends are the backends of this plugin.
@@ -61,6 +62,15 @@ func backends() []backend.Backend {
 			apiBase: "https://api.together.xyz/v1",
 			keyEnv:  []string{"TOGETHER_API_KEY"},
 			tasks:   common,
+		}},
+		&server{flavour: flavour{
+			name:    "baseten",
+			summary: "Baseten: its model APIs, and deployments that speak OpenAI's protocol",
+			dialect: openaiwire.Dialect{Unsent: []string{"ignore_eos"}},
+			apiBase: "https://inference.baseten.co/v1",
+			keyEnv:  []string{"BASETEN_API_KEY"},
+			tasks:   common,
+			whole:   "/predict",
 		}},
 	}
 }

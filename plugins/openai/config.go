@@ -86,6 +86,9 @@ func (s *server) settings(config backend.Config) (openaiwire.Settings, []option.
 	if base == "" {
 		refuse(optionAPIBase, "is missing", "give --"+optionAPIBase+" the server's address, for example http://localhost:8000")
 	} else {
+		if cut, is := strings.CutSuffix(strings.TrimRight(base, "/"), s.whole); is && s.whole != "" && settings.EndpointPath == "" {
+			base, settings.EndpointPath = cut, s.whole
+		}
 		address, err := openaiwire.ParseAddress(base)
 		if err != nil {
 			refuse(optionAPIBase, err.Error(), "for example http://localhost:8000, with or without /v1")

@@ -135,6 +135,10 @@ func TestOpenEndpoint(t *testing.T) {
 		"together":    {"together", "", nil, "https://api.together.xyz/v1/chat/completions"},
 		"completions": {"vllm", "http://h/v1/", func(c *backend.Config) { c.Requests = backend.KindCompletion }, "http://h/v1/completions"},
 		"path":        {"openai", "http://h/p", func(c *backend.Config) { c.Options[optionEndpointPath] = "/api/v3/chat/completions" }, "http://h/p/api/v3/chat/completions"},
+		"baseten":     {"baseten", "", nil, "https://inference.baseten.co/v1/chat/completions"},
+		"deployment":  {"baseten", "https://model-x.api.baseten.co/environments/production/sync/v1", nil, "https://model-x.api.baseten.co/environments/production/sync/v1/chat/completions"},
+		"predict":     {"baseten", "https://model-x.api.baseten.co/environments/production/predict/", nil, "https://model-x.api.baseten.co/environments/production/predict"},
+		"no predict":  {"openai", "http://h/predict", nil, "http://h/predict/v1/chat/completions"},
 		"rerank":      {"sglang", "http://h", func(c *backend.Config) { c.Task = backend.TextToRerank }, "http://h/v1/rerank"},
 	} {
 		b := find(t, tc.backend)
