@@ -38,6 +38,8 @@ type answering struct {
 	after time.Duration
 	asked atomic.Int64
 	fail  func(n int64) *fault.Error
+	hear  func(n int64, request *backend.Request) // may be nil
+	mute  bool                                    // answers have no text
 }
 
 func (a *answering) Describe() backend.Description { return chatty() }
@@ -48,6 +50,13 @@ func (a *answering) Open(context.Context, backend.Config) (backend.Opened, error
 
 func (a *answering) Do(ctx context.Context, request *backend.Request, rec *backend.Recorder) {
 	n := a.asked.Add(1)
+	if a.hear != nil {
+		a.hear(n, request)
+	}
+	text := []byte(" word")
+	if a.mute {
+		text = nil
+	}
 	select {
 	case <-time.After(request.StartAt.Sub(stamp.Now())):
 	case <-ctx.Done():
@@ -69,7 +78,7 @@ func (a *answering) Do(ctx context.Context, request *backend.Request, rec *backe
 			return
 		}
 		now := stamp.Now()
-		rec.Event(backend.Text, 0, stamp.Arrival{At: now, Read: now}, 1, backend.EventText{Text: []byte(" word")})
+		rec.Event(backend.Text, 0, stamp.Arrival{At: now, Read: now}, 1, backend.EventText{Text: text})
 		if i == 4 {
 			x.LastByte = now
 		}
@@ -95,7 +104,12 @@ func experimentOf(t *testing.T, b *answering, change func(*settings.Benchmark), 
 	s.MetricsTimeUnit, s.DrainTimeout, s.RequestTimeout = "ms", 5*time.Second, time.Minute
 	s.NumConcurrency = []int{3}
 	change(s)
-	plan, problems := bench.NewPlan(s, chatty(), nil, given())
+	said := given()
+	var err error
+	if said.Trace, err = bench.LoadTrace(s); err != nil {
+		t.Fatal(err)
+	}
+	plan, problems := bench.NewPlan(s, chatty(), nil, said)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -74,6 +74,30 @@ func own() *experiment.Loaded {
 	}
 }
 
+// ofTurns is a run of conversations in an open loop.
+func ofTurns() *experiment.Loaded {
+	a := metrics.PythonTool(nil, 0, 0, 0)
+	a.Scenario, a.NumConcurrency, a.IterationType, a.RequestRate = "D(200,50)/3turns", 2000, "num_concurrency", 2
+	a.NumCompletedRequests, a.NumErrorRequests, a.NumRequests, a.RequestsPerSecond = 55, 1, 56, 5.8
+	a.Stats.TTFT, a.Stats.E2ELatency = stats(0.04, 0.1), stats(0.8, 0.9)
+	a.Window.AskedRate, a.Window.AchievedRate = 2, 1.99
+	a.Sessions = &metrics.Sessions{Begun: 20, Completed: 17, Failed: 1, Unfinished: 2, TurnsNotSent: 1, TurnsLeft: 3}
+	mean := func(v metrics.Value) metrics.Stats {
+		s := metrics.NoStats()
+		s.Mean = v
+		return s
+	}
+	turn := func(n, ok, failed int, input, cached metrics.Value, ttft float64) metrics.TurnFigures {
+		return metrics.TurnFigures{Turn: n, Completed: ok, Failed: failed, InputTokens: mean(input), CachedTokens: mean(cached),
+			OutputTokens: mean(50), TTFT: stats(ttft, 2*ttft), E2ELatency: stats(0.7+ttft, 0.8+ttft)}
+	}
+	a.Turns = []metrics.TurnFigures{turn(1, 20, 0, 200, 0, 0.05), turn(2, 18, 1, 450, 240, 0.03), turn(3, 17, 0, 700, 490, 0.031)}
+	return &experiment.Loaded{
+		Metadata: experiment.Metadata{Task: "text-to-text", MetricsTimeUnit: metrics.InMilliseconds, TrafficScenario: []string{a.Scenario}},
+		Runs:     []experiment.Run{{Level: 2000, Figures: a, Unit: metrics.InSeconds}},
+	}
+}
+
 // ofTask is a run of another task than text: each is told in what it is counted
 // in.
 func ofTask(task string) *experiment.Loaded {
@@ -120,6 +144,8 @@ func TestGolden(t *testing.T) {
 		"speech":            {ofTask("text-to-speech"), 110},
 		"images":            {ofTask("text-to-image"), 80},
 		"rerank":            {ofTask("text-to-rerank"), 80},
+		"turns-110":         {ofTurns(), 110},
+		"turns-60":          {ofTurns(), 60},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ func (p *printer) turns() (string, error) {
 			b.WriteString("By turn of the conversation\n\n")
 		}
 		b.WriteString(p.wrap(p.run(r)+sessions(r.Figures.Sessions), "", ""))
-		text, err := turnsOf(r)
+		text, err := p.turnsOf(r)
 		if err != nil {
 			return "", err
 		}
@@ -33,48 +34,64 @@ func (p *printer) turns() (string, error) {
 	return b.String(), nil
 }
 
-// turnsOf is the table of one run.
-func turnsOf(r *experiment.Run) (string, error) {
-	type turns = metrics.TurnFigures
-	columns := []struct {
-		head  string
-		value func(*turns) string
-	}{
-		{"\nTurn", func(t *turns) string {
+// turnColumn is a column of a table of turns.
+type turnColumn struct {
+	head  string // two lines
+	value func(*metrics.TurnFigures) string
+}
+
+func turnColumns() []turnColumn {
+	type turn = metrics.TurnFigures
+	return []turnColumn{
+		{"\nTurn", func(t *turn) string {
 			if t.OrLater {
 				return strconv.Itoa(t.Turn) + "+"
 			}
 			return strconv.Itoa(t.Turn)
 		}},
-		{"\nOK", func(t *turns) string { return strconv.Itoa(t.Completed) }},
-		{"\nFailed", func(t *turns) string { return strconv.Itoa(t.Failed) }},
-		{"Input\ntokens", func(t *turns) string { return number(t.InputTokens.Mean) }},
-		{"Cached\ntokens", func(t *turns) string { return number(t.CachedTokens.Mean) }},
-		{"Output\ntokens", func(t *turns) string { return number(t.OutputTokens.Mean) }},
-		{"TTFT\np50", func(t *turns) string { return number(t.TTFT.P50) }},
-		{"TTFT\np99", func(t *turns) string { return number(t.TTFT.P99) }},
-		{"E2E\np50", func(t *turns) string { return number(t.E2ELatency.P50) }},
-		{"E2E\np99", func(t *turns) string { return number(t.E2ELatency.P99) }},
+		{"\nOK", func(t *turn) string { return strconv.Itoa(t.Completed) }},
+		{"\nFailed", func(t *turn) string { return strconv.Itoa(t.Failed) }},
+		{"Input\ntokens", func(t *turn) string { return number(t.InputTokens.Mean) }},
+		{"Cached\ntokens", func(t *turn) string { return number(t.CachedTokens.Mean) }},
+		{"Output\ntokens", func(t *turn) string { return number(t.OutputTokens.Mean) }},
+		{"TTFT\np50", func(t *turn) string { return number(t.TTFT.P50) }},
+		{"TTFT\np99", func(t *turn) string { return number(t.TTFT.P99) }},
+		{"E2E\np50", func(t *turn) string { return number(t.E2ELatency.P50) }},
+		{"E2E\np99", func(t *turn) string { return number(t.E2ELatency.P99) }},
 	}
-	var header []string
-	var align []tw.Align
-	rows := make([][]string, len(r.Figures.Turns))
+}
+
+// turnsOf is the table of one run, in as many pieces as it takes for each to fit.
+func (p *printer) turnsOf(r *experiment.Run) (string, error) {
+	all := slices.DeleteFunc(turnColumns(), func(c turnColumn) bool {
+		return !slices.ContainsFunc(r.Figures.Turns, func(t metrics.TurnFigures) bool { return c.value(&t) != absent })
+	})
+	return p.turnPieces(r, all[0], all[1:])
+}
+
+func (p *printer) turnPieces(r *experiment.Run, turn turnColumn, columns []turnColumn) (string, error) {
+	header, align := []string{turn.head}, []tw.Align{tw.AlignRight}
 	for _, c := range columns {
-		cells := make([]string, len(rows))
-		any := false
-		for i := range rows {
-			cells[i] = c.value(&r.Figures.Turns[i])
-			any = any || cells[i] != absent
-		}
-		if !any {
-			continue
-		}
 		header, align = append(header, c.head), append(align, tw.AlignRight)
-		for i := range rows {
-			rows[i] = append(rows[i], cells[i])
+	}
+	rows := make([][]string, len(r.Figures.Turns))
+	for i := range rows {
+		t := &r.Figures.Turns[i]
+		rows[i] = append(rows[i], turn.value(t))
+		for _, c := range columns {
+			rows[i] = append(rows[i], c.value(t))
 		}
 	}
-	return render(header, align, rows)
+	text, err := render(header, align, rows)
+	if err != nil || p.width == 0 || widest(text) <= p.width || len(columns) < 2 {
+		return text, err
+	}
+	left, err := p.turnPieces(r, turn, columns[:len(columns)/2])
+	if err != nil {
+		return "", err
+	}
+	right, err := p.turnPieces(r, turn, columns[len(columns)/2:])
+	return left + right, err
 }
 
 // sessions says what became of the conversations of a run.
