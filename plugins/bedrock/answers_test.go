@@ -68,18 +68,18 @@ func events(t testing.TB, all ...string) string {
 
 const metricsOfBedrock = `"amazon-bedrock-invocationMetrics":{"inputTokenCount":27,"outputTokenCount":11,"invocationLatency":900,"firstByteLatency":300}`
 
-// TestStreams holds what the recorded answers have not: reasoning, tools,
-// caches, running totals and odd forms, of Converse and of every family. The
-// payloads are as the Amazon Bedrock API reference (ConverseStreamOutput) and the
-// user guide have them.
-func TestStreams(t *testing.T) {
-	awsEnvironment(t)
-	const stop, length, tool, filter = backend.FinishStop, backend.FinishLength, backend.FinishTool, backend.FinishContentFilter
+// streamCase is an answer as it comes and what it is told as.
+type streamCase struct {
+	body string
+	want told
+}
+
+// TestConverseStreams holds what the recorded answers have not. The payloads are
+// as the Amazon Bedrock API reference has them (ConverseStreamOutput).
+func TestConverseStreams(t *testing.T) {
 	const final = backend.UsageFinal
-	for name, tc := range map[string]struct {
-		body string
-		want told
-	}{
+	const stop, tool, filter = backend.FinishStop, backend.FinishTool, backend.FinishContentFilter
+	compareStreams(t, map[string]streamCase{
 		"converse with reasoning, a tool and a cache": {
 			events(t, "messageStart", `{"role":"assistant"}`,
 				"contentBlockDelta", `{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"think"}}}`,
@@ -98,6 +98,20 @@ func TestStreams(t *testing.T) {
 				"metadata", `{"usage":{"inputTokens":0,"outputTokens":0,"totalTokens":0}}`),
 			told{"Sorry", "", "", filter, 0, 0, -1, -1, -1, final, 1, 4, 1},
 		},
+		"fields of a wrong type": {
+			events(t, "messageStart", `{"role":7}`, "contentBlockDelta", `{"delta":{"text":"a","toolUse":3}}`, "messageStop", `{"stopReason":"end_turn"}`,
+				"metadata", `{"usage":{"inputTokens":"many","outputTokens":5}}`),
+			told{"a", "", "", stop, -1, 5, -1, -1, -1, final, 1, 4, 1},
+		},
+	})
+}
+
+// TestInvokeStreams: reasoning, tools, caches, running totals and odd forms of
+// every family, as the user guide has them.
+func TestInvokeStreams(t *testing.T) {
+	const final = backend.UsageFinal
+	const stop, length, tool = backend.FinishStop, backend.FinishLength, backend.FinishTool
+	compareStreams(t, map[string]streamCase{
 		"anthropic with thinking and a cache": {
 			chunks(t, `{"type":"message_start","message":{"role":"assistant","usage":{"input_tokens":7,"cache_read_input_tokens":20,"cache_creation_input_tokens":0,"output_tokens":1}}}`,
 				`{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}`,
@@ -154,12 +168,13 @@ func TestStreams(t *testing.T) {
 			chunks(t, `{"text":"a"}`, `{"completion":"b"}`, `{"output":"c","stop_reason":"stop_sequence"}`),
 			told{"abc", "", "", stop, -1, -1, -1, -1, -1, backend.UsageNone, 0, 3, 0},
 		},
-		"fields of a wrong type": {
-			events(t, "messageStart", `{"role":7}`, "contentBlockDelta", `{"delta":{"text":"a","toolUse":3}}`, "messageStop", `{"stopReason":"end_turn"}`,
-				"metadata", `{"usage":{"inputTokens":"many","outputTokens":5}}`),
-			told{"a", "", "", stop, -1, 5, -1, -1, -1, final, 1, 4, 1},
-		},
-	} {
+	})
+}
+
+func compareStreams(t *testing.T, cases map[string]streamCase) {
+	t.Helper()
+	awsEnvironment(t)
+	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			for _, piece := range []int{0, 7} { // at once, and as a slow network brings it
 				server := startServer(t, piece, func(received) []byte { return response(200, streamType, tc.body) })

@@ -157,16 +157,18 @@ func writeScript(t *testing.T) string {
 	return "cat " + answer
 }
 
+// way is one way to authenticate.
+type way struct {
+	environment []string
+	edit        func(*backend.Config)
+	id          string // of the key that signs; "" an API key
+	mode        string // in the results
+}
+
 // TestEveryWayToAuthenticate: keys, temporary keys, profiles, API keys and all
 // links of AWS's default chain that need no cloud, with Converse and with
 // InvokeModel, against a server that recomputes the signature.
 func TestEveryWayToAuthenticate(t *testing.T) {
-	type way struct {
-		environment []string
-		edit        func(*backend.Config)
-		id          string // of the key that signs; "" an API key
-		mode        string // in the results
-	}
 	option := func(pairs ...string) func(*backend.Config) {
 		return func(c *backend.Config) {
 			for i := 0; i < len(pairs); i += 2 {
@@ -209,49 +211,53 @@ func TestEveryWayToAuthenticate(t *testing.T) {
 			option(), "ASIATEMPORARY7", "aws_default"},
 	} {
 		for _, api := range []string{apiConverse, apiInvoke} {
-			t.Run(name+", "+api, func(t *testing.T) {
-				awsEnvironment(t, tc.environment...)
-				g.forget()
-				service := emulate(t, g, secret.New(testBearer))
-				b := backends()[0]
-				c := config(service.URL(), nil)
-				delete(c.Options, optionAccessKey)
-				delete(c.Options, optionSecretKey)
-				c.Options[optionRegion], c.Options[optionAPI] = "eu-west-1", api
-				// As core does it: what stands in the environment comes as a value.
-				for option, name := range map[string]string{optionAccessKey: envAccessKey, optionSecretKey: envSecretKey, optionToken: envToken} {
-					if v := os.Getenv(name); v != "" {
-						c.Options[option] = secret.New(v)
-					}
-				}
-				if v := os.Getenv(envProfile); v != "" {
-					c.Options[optionProfile] = v
-				}
-				tc.edit(&c)
-				opened, err := b.Open(t.Context(), c)
-				if err != nil || opened.Failed() {
-					t.Fatalf("%v %+v", err, opened.Problems)
-				}
-				defer b.Close(t.Context())
-				if failure := preflight(t, b); failure != nil {
-					t.Fatal(failure)
-				}
-				if out := do(b, chatRequest(true)); out.Status != backend.StatusOK || count(out.Usage.Output) != 8 {
-					t.Errorf("%v %v %+v", out.Status, out.Error, out.Usage)
-				}
-				if got := g.openedBy(); strings.TrimRight(got, "123456789") != strings.TrimRight(tc.id, "123456789") {
-					t.Errorf("signed with %q, want %q", got, tc.id)
-				}
-				var effective map[string]string
-				decodeJSON(t, opened.EffectiveConfig, &effective)
-				if effective["auth_type"] != tc.mode || effective["region"] != "eu-west-1" {
-					t.Errorf("in the results: %v, want %s and eu-west-1", effective, tc.mode)
-				}
-				if text := string(opened.EffectiveConfig); strings.Contains(text, "planted") || strings.Contains(text, "AKIA") || strings.Contains(text, "ASIA") {
-					t.Errorf("a secret in the results: %s", text)
-				}
-			})
+			t.Run(name+", "+api, func(t *testing.T) { g.opens(t, tc, api) })
 		}
+	}
+}
+
+// opens authenticates one way and asks one of the APIs.
+func (g *gate) opens(t *testing.T, w way, api string) {
+	t.Helper()
+	awsEnvironment(t, w.environment...)
+	g.forget()
+	service := emulate(t, g, secret.New(testBearer))
+	b := backends()[0]
+	c := config(service.URL(), nil)
+	delete(c.Options, optionAccessKey)
+	delete(c.Options, optionSecretKey)
+	c.Options[optionRegion], c.Options[optionAPI] = "eu-west-1", api
+	// As core does it: what stands in the environment comes as a value.
+	for option, name := range map[string]string{optionAccessKey: envAccessKey, optionSecretKey: envSecretKey, optionToken: envToken} {
+		if v := os.Getenv(name); v != "" {
+			c.Options[option] = secret.New(v)
+		}
+	}
+	if v := os.Getenv(envProfile); v != "" {
+		c.Options[optionProfile] = v
+	}
+	w.edit(&c)
+	opened, err := b.Open(t.Context(), c)
+	if err != nil || opened.Failed() {
+		t.Fatalf("%v %+v", err, opened.Problems)
+	}
+	defer b.Close(t.Context())
+	if failure := preflight(t, b); failure != nil {
+		t.Fatal(failure)
+	}
+	if out := do(b, chatRequest(true)); out.Status != backend.StatusOK || count(out.Usage.Output) != 8 {
+		t.Errorf("%v %v %+v", out.Status, out.Error, out.Usage)
+	}
+	if got := g.openedBy(); strings.TrimRight(got, "123456789") != strings.TrimRight(w.id, "123456789") {
+		t.Errorf("signed with %q, want %q", got, w.id)
+	}
+	var effective map[string]string
+	decodeJSON(t, opened.EffectiveConfig, &effective)
+	if effective["auth_type"] != w.mode || effective["region"] != "eu-west-1" {
+		t.Errorf("in the results: %v, want %s and eu-west-1", effective, w.mode)
+	}
+	if text := string(opened.EffectiveConfig); strings.Contains(text, "planted") || strings.Contains(text, "AKIA") || strings.Contains(text, "ASIA") {
+		t.Errorf("a secret in the results: %s", text)
 	}
 }
 

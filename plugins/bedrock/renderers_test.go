@@ -202,7 +202,7 @@ func (r *anthropicRenderer) Tokens(a *simulator.Answer, t simulator.Tokens) {
 		return
 	}
 	r.close(a)
-	kinds, usage := simulator.Kinds(simulator.FinishReason), ""
+	kinds, usage := simulator.FinishReason, ""
 	if r.usage(a) {
 		output, _ := a.Sent()
 		kinds, usage = kinds|simulator.UsageReport, fmt.Sprintf(`,"usage":{"output_tokens":%d}`, output)
@@ -211,7 +211,7 @@ func (r *anthropicRenderer) Tokens(a *simulator.Answer, t simulator.Tokens) {
 }
 
 func (r *anthropicRenderer) End(a *simulator.Answer) {
-	kinds, metrics := simulator.Kinds(simulator.Other), ""
+	kinds, metrics := simulator.Other, ""
 	if r.usage(a) {
 		output, _ := a.Sent()
 		kinds = simulator.UsageReport

@@ -37,18 +37,19 @@ const (
 	picX   = `{"image":{"format":"png","source":{"bytes":"eA=="}}},{"image":{"format":"jpeg","source":{"bytes":"eQ=="}}}`
 )
 
-// TestBodies holds the bodies of every family, and of Converse, against the
-// request parameters that the Amazon Bedrock user guide has for it.
-func TestBodies(t *testing.T) {
-	awsEnvironment(t)
-	for name, tc := range map[string]struct {
-		model, api string // api "": auto
-		family     family
-		params     string
-		request    backend.Request
-		path       string
-		want       string
-	}{
+// bodyCase is a request and the body that it becomes.
+type bodyCase struct {
+	model, api string // api "": auto
+	family     family
+	params     string
+	request    backend.Request
+	path       string
+	want       string
+}
+
+// TestConverseBodies: API_runtime_Converse in the Amazon Bedrock API reference.
+func TestConverseBodies(t *testing.T) {
+	compareBodies(t, map[string]bodyCase{
 		"converse, turns": {
 			model: "anthropic.claude-3-haiku-20240307-v1:0", params: chosen, request: backend.Request{Chat: talk()},
 			path: "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream",
@@ -77,6 +78,13 @@ func TestBodies(t *testing.T) {
 			request: backend.Request{Chat: &backend.Chat{Messages: []backend.Message{{Role: "user", Parts: []backend.Part{{Image: &backend.Image{URL: "s3://b/k.webp"}}}}}}},
 			want:    `{"messages":[{"role":"user","content":[{"image":{"format":"webp","source":{"s3Location":{"uri":"s3://b/k.webp"}}}}]}]}`,
 		},
+	})
+}
+
+// TestInvokeBodies holds the bodies of every family against the request
+// parameters that the Amazon Bedrock user guide has for it.
+func TestInvokeBodies(t *testing.T) {
+	compareBodies(t, map[string]bodyCase{
 		"anthropic": {
 			model: "eu.anthropic.claude-sonnet-4-20250514-v1:0", api: apiInvoke, params: chosen, request: backend.Request{Chat: talk()},
 			path: "/model/eu.anthropic.claude-sonnet-4-20250514-v1%3A0/invoke-with-response-stream",
@@ -146,7 +154,13 @@ func TestBodies(t *testing.T) {
 			model: "global.cohere.embed-v4:0", request: backend.Request{Embed: &backend.Embed{Inputs: []string{"a", "b"}, InputType: "clustering", Dimensions: 512}},
 			path: "/model/global.cohere.embed-v4%3A0/invoke", want: `{"texts":["a","b"],"input_type":"clustering","output_dimension":512}`,
 		},
-	} {
+	})
+}
+
+func compareBodies(t *testing.T, cases map[string]bodyCase) {
+	t.Helper()
+	awsEnvironment(t)
+	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return response(500, jsonType, `{}`) })
 			b := open(t, server.url(), func(c *backend.Config) {

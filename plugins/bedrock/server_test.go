@@ -160,20 +160,17 @@ func awsEnvironment(t testing.TB, pairs ...string) {
 	t.Helper()
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, value) // which has it put back
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = os.Setenv(name, value) })
 		}
 	}
 	none := filepath.Join(t.TempDir(), "none")
 	for _, pair := range append([][2]string{
 		{"AWS_CONFIG_FILE", none}, {"AWS_SHARED_CREDENTIALS_FILE", none}, {"AWS_EC2_METADATA_DISABLED", "true"},
 	}, pairsOf(pairs)...) {
-		if err := os.Setenv(pair[0], pair[1]); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Unsetenv(pair[0]) })
+		t.Setenv(pair[0], pair[1])
 	}
 }
 

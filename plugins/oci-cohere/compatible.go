@@ -165,7 +165,7 @@ func (k *compatible) Probe(ctx context.Context) (backend.Probe, error) {
 	}
 	probe, err := k.client.Probe(ctx)
 	if probe.Failure != nil {
-		k.redact.fault(probe.Failure)
+		probe.Failure = k.redact.fault(probe.Failure)
 	}
 	return probe, err
 }

@@ -33,7 +33,7 @@ func (p *provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if p.err != nil && n > 1 {
 		return aws.Credentials{}, p.err
 	}
-	c := aws.Credentials{AccessKeyID: "key-" + string('0'+rune(n)), SecretAccessKey: "secret"}
+	c := aws.Credentials{AccessKeyID: "key-" + string('0'+n), SecretAccessKey: "secret"}
 	if p.lifetime > 0 {
 		c.CanExpire, c.Expires = true, time.Now().Add(p.lifetime)
 	}

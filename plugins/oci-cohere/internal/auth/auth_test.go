@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -350,7 +351,7 @@ func TestWaitForAToken(t *testing.T) {
 	call := post()
 	err := s.Sign(ctx, call)
 	var failure *fault.Error
-	if failure, _ = err.(*fault.Error); failure == nil || failure.Class != fault.Cancelled || call.Queued < 50*time.Millisecond {
+	if !errors.As(err, &failure) || failure.Class != fault.Cancelled || call.Queued < 50*time.Millisecond {
 		t.Errorf("%v after %v, want a cancellation after 50 ms", err, call.Queued)
 	}
 	const callers = 8
