@@ -323,6 +323,8 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	a.WorkloadSHA256, requests = r.ahead.Workload()
 	a.Sessions = r.talks.ended()
 	a.Client = clientOf(r.collect.usage)
+	stats := r.ahead.Stats()
+	a.MadeAhead = &metrics.MadeAhead{Waited: stats.Waited, WaitedFor: stats.WaitedFor.Seconds(), PeakBytes: stats.PeakBytes}
 	x.judge(r, result, &a)
 	for _, w := range a.WarningsOfRun {
 		x.logger.Warn(w, "scenario", a.Scenario, "level", r.level.String())

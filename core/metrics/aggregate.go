@@ -68,6 +68,8 @@ type Aggregate struct {
 	ClientLimits   []string `json:"client_bottleneck,omitempty"`
 	StopReason     string   `json:"stop_reason,omitempty"`
 	WorkloadSHA256 string   `json:"workload_sha256,omitempty"`
+	// MadeAhead tells whether requests were ready when they were due.
+	MadeAhead *MadeAhead `json:"made_ahead,omitempty"`
 }
 
 // RequestStats are the statistics of the Python tool's twelve metrics.
@@ -160,6 +162,13 @@ type TaskRates struct {
 	Characters   Value `json:"characters_per_second"` // spoken
 	AudioBytes   Value `json:"audio_bytes_per_second"`
 	AudioSeconds Value `json:"audio_seconds_per_second"` // of speech: how many listeners could be served
+}
+
+// MadeAhead is how the making of requests kept up with their sending.
+type MadeAhead struct {
+	Waited    uint64  `json:"waited_requests"` // that were not ready when their turn came
+	WaitedFor float64 `json:"waited_s"`        // in all
+	PeakBytes int     `json:"peak_bytes"`      // of requests made and not yet sent
 }
 
 // Client is what measuring cost this machine. Shares are of all its CPUs; null

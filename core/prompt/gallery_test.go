@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/picture"
@@ -247,6 +248,34 @@ func TestPicturesThatBreakOffAreRejected(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+// TestPicturesAreMadeBeforeTheyAreSent: taking twenty costs a small part of what
+// making them does, in the same run.
+func TestPicturesAreMadeBeforeTheyAreSent(t *testing.T) {
+	const requests = 20
+	config := prompt.Config{Task: backend.ImageTextToText, Scenario: mustScenario(t, "I(512,512)"), Seed: 3}
+	corpus := mustCorpus(t, nil, dataset.BuiltIn())
+	begun := time.Now()
+	source := mustSource(t, corpus, config)
+	for i := range uint64(requests) {
+		mustRequest(t, source, i)
+	}
+	making := time.Since(begun)
+	ahead := prompt.NewAhead(mustSource(t, corpus, config), prompt.AheadOptions{Count: requests})
+	defer ahead.Close()
+	if err := ahead.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	begun = time.Now()
+	for range requests {
+		if _, err := ahead.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if taking := time.Since(begun); taking > making/4 || ahead.Stats().Waited > 0 {
+		t.Errorf("taking %d requests took %s, of which %d were waited for; making them takes %s", requests, taking, ahead.Stats().Waited, making)
 	}
 }
 
