@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,6 +41,7 @@ type answering struct {
 	fail  func(n int64) *fault.Error
 	hear  func(n int64, request *backend.Request) // may be nil
 	mute  bool                                    // answers have no text
+	texts dataset.Texts                           // nil: the built-in ones
 }
 
 func (a *answering) Describe() backend.Description { return chatty() }
@@ -117,7 +119,11 @@ func experimentOf(t *testing.T, b *answering, change func(*settings.Benchmark), 
 	if err != nil {
 		t.Fatal(err)
 	}
-	corpus, err := prompt.NewCorpus(tok, "demo", dataset.BuiltIn())
+	texts := b.texts
+	if texts == nil {
+		texts = dataset.BuiltIn()
+	}
+	corpus, err := prompt.NewCorpus(tok, "demo", texts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,6 +314,36 @@ func TestTheSameSeedSendsTheSameBytes(t *testing.T) {
 	}
 	if a, b, c := workload(1), workload(1), workload(2); a != b || a == c {
 		t.Errorf("workloads %s, %s (same seed), %s (another)", a, b, c)
+	}
+}
+
+// slowly is a dataset that takes its time for every entry.
+type slowly struct {
+	dataset.Texts
+	time time.Duration
+}
+
+func (s slowly) Text(i int) (string, error) {
+	time.Sleep(s.time)
+	return s.Texts.Text(i)
+}
+
+// TestSendsThatWaitForPromptsAreTold: the store holds 64 MiB of prompts; what a
+// server asks for beyond them has to be made first.
+func TestSendsThatWaitForPromptsAreTold(t *testing.T) {
+	long := dataset.FromLines("long", []string{strings.Repeat("word ", 2<<20/5)})
+	r := experimentOf(t, &answering{texts: slowly{long, 20 * time.Millisecond}}, func(s *settings.Benchmark) {
+		s.Scenarios, s.MaxRequestsPerRun = []string{"dataset"}, 50
+	}, nil)
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	a := r.loaded.Runs[0].Figures
+	if a.MadeAhead.Waited == 0 || a.MadeAhead.WaitedFor <= 0 || a.MadeAhead.PeakBytes < 64<<20 || a.MadeAhead.PeakBytes > 70<<20 {
+		t.Errorf("made ahead: %+v", *a.MadeAhead)
+	}
+	if !slices.ContainsFunc(a.ClientLimits, func(w string) bool { return strings.Contains(w, "had to be waited for while they were made") }) {
+		t.Errorf("the client's limits are %q", a.ClientLimits)
 	}
 }
 
