@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/core/bench"
 	"github.com/genai-bench/genai-bench/core/catalog"
+	"github.com/genai-bench/genai-bench/core/dataset/open"
 	"github.com/genai-bench/genai-bench/core/nearest"
 	"github.com/genai-bench/genai-bench/core/scenario"
 	"github.com/genai-bench/genai-bench/core/settings"
@@ -115,8 +117,12 @@ type benchmarking struct {
 	plugin      *settings.PluginFlags
 	entry       catalog.Entry
 	description backend.Description
-	problem     error  // why the named backend cannot be used
-	forget      func() // closes recorded conversations; nil: there are none
+	problem     error // why the named backend cannot be used
+
+	opened []*open.Dataset
+	used   usedDatasets
+	notes  []string // warnings about datasets
+	forget func()   // closes recorded conversations; nil: there are none
 }
 
 // choose makes a backend's options flags of fs.
@@ -134,6 +140,7 @@ func (b *benchmarking) choose(ctx context.Context, fs *pflag.FlagSet, name strin
 }
 
 func (b *benchmarking) run(ctx context.Context, fs *pflag.FlagSet) error {
+	defer b.closeDatasets()
 	plan, load, err := b.prepare(ctx, fs)
 	if b.forget != nil {
 		defer b.forget()
@@ -202,7 +209,13 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 	if plan == nil {
 		problems = append(problems, b.scenariosAlone()...)
 	}
-	load, wrong := b.workload(ctx)
+	loading, release := untilInterrupt(ctx)
+	load, wrong := b.workload(loading, len(problems) == 0)
+	interrupted := errors.Is(context.Cause(loading), errInterruptedEarly)
+	release()
+	if interrupted {
+		return nil, bench.Workload{}, coded{exitInterrupted, errInterruptedEarly}
+	}
 	problems = append(problems, wrong...)
 	if load.Conversations, b.forget, err = b.conversations(ctx); err != nil {
 		problems = append(problems, settings.Problem{Flag: "conversation", Message: err.Error(), Origin: origins["conversation"]})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,7 +43,7 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	if err != nil {
 		return withCode(exitPlugin, "plugin %s: %w", b.entry.Path, fileReason(err))
 	}
-	for _, w := range plan.Warnings {
+	for _, w := range slices.Concat(plan.Warnings, b.notes) {
 		fmt.Fprintf(b.stderr, "warning: %s\n", w)
 	}
 	pool, opened, err := b.openPool(ctx, plan, checksum, logger)
@@ -88,6 +89,10 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	if load.Tokenizer != nil {
 		metadata.Tokenizer = &experiment.TokenizerMetadata{VocabSize: load.Tokenizer.VocabSize()}
 	}
+	b.used.describe(&metadata)
+	if b.core.DatasetConfig != "" {
+		metadata.DatasetPath = &metadata.Dataset.Name
+	}
 	b.announce(plan, opened, folder)
 
 	display := live.New(len(plan.Scenarios)*len(plan.Levels), live.Options{
@@ -102,6 +107,10 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	stopNotes()
 	display.Close()
 	pool.Close()
+	if b.used.describe(&metadata) {
+		runErr = errors.Join(runErr, folder.WriteMetadata(metadata))
+		b.noteLaterBadRows()
+	}
 	reportErr := b.report(folder.Path())
 	return b.verdict(result, runErr, reportErr)
 }

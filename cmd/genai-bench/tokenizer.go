@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,41 +67,11 @@ func (a *app) hubTokenizer(ctx context.Context, name string) (dir string, err er
 		return "", err
 	}
 	defer client.Close()
-	line := downloadLine{out: a.stderr, terminal: a.stderrTerminal, name: name, start: time.Now()}
+	line := progressLine{out: a.stderr, terminal: a.stderrTerminal, start: time.Now()}
 	defer line.end()
-	return client.TokenizerFolder(ctx, name, "", line.progress)
-}
-
-// downloadLine is a line about a download that takes longer than a second. On a
-// terminal it keeps up.
-type downloadLine struct {
-	out      io.Writer
-	terminal bool
-	name     string
-	start    time.Time
-	shown    time.Time
-}
-
-func (l *downloadLine) progress(file string, done, total int64) {
-	now := time.Now()
-	if now.Sub(l.start) < time.Second || !l.shown.IsZero() && (!l.terminal || now.Sub(l.shown) < 200*time.Millisecond) {
-		return
-	}
-	l.shown = now
-	size := fmt.Sprintf("%.1f MB", float64(done)/1e6)
-	if total >= 0 {
-		size = fmt.Sprintf("%.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
-	}
-	text := fmt.Sprintf("fetching the tokenizer of %s from the Hugging Face hub: %s, %s", l.name, file, size)
-	if l.terminal {
-		fmt.Fprintf(l.out, "\r\x1b[K%s", text)
-	} else {
-		fmt.Fprintln(l.out, text)
-	}
-}
-
-func (l *downloadLine) end() {
-	if l.terminal && !l.shown.IsZero() {
-		fmt.Fprintln(l.out)
-	}
+	return client.TokenizerFolder(ctx, name, "", func(file string, done, total int64) {
+		line.show(func() string {
+			return fmt.Sprintf("fetching the tokenizer of %s from the Hugging Face hub: %s, %s", name, file, megabytes(done, total))
+		})
+	})
 }

@@ -11,25 +11,22 @@ import (
 
 	"github.com/genai-bench/genai-bench/core/bench"
 	"github.com/genai-bench/genai-bench/core/chattemplate"
-	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/tokenizer"
 )
 
 // workload loads what requests are made of: the dataset, the tokenizer and,
-// where it is counted, the model's chat template.
-func (b *benchmarking) workload(ctx context.Context) (bench.Workload, settings.Problems) {
+// where it is counted, the model's chat template. Where it is known that there
+// will be no benchmark, read is false, and datasets are only looked for.
+func (b *benchmarking) workload(ctx context.Context, read bool) (bench.Workload, settings.Problems) {
 	var load bench.Workload
-	var problems settings.Problems
+	made, problems := b.material(ctx, read)
 	wrong := func(flag string, err error) {
 		problems = append(problems, settings.Problem{Flag: flag, Message: err.Error()})
 	}
 	s := b.core
-	texts, err := dataset.Load(s.DatasetPath)
-	if err != nil {
-		wrong("dataset-path", err)
-	}
+	load.Gallery = made.gallery
 	if s.ModelTokenizer != "" {
 		if err := b.loadModel(ctx, &load); err != nil {
 			wrong("model-tokenizer", err)
@@ -42,7 +39,8 @@ func (b *benchmarking) workload(ctx context.Context) (bench.Workload, settings.P
 	if load.Tokenizer != nil {
 		counting = load.Tokenizer
 	}
-	if load.Corpus, err = prompt.NewCorpus(counting, s.ModelTokenizer, texts); err != nil {
+	var err error
+	if load.Corpus, err = prompt.NewCorpus(counting, s.ModelTokenizer, made.texts); err != nil {
 		wrong("dataset-path", err)
 	}
 	return load, problems

@@ -190,7 +190,7 @@ func (c *checker) scenarios() {
 		defer func() { withTurns(p.Scenarios, s.SessionTurns) }()
 	}
 	if len(s.Scenarios) == 0 {
-		for _, d := range scenario.Defaults(p.Task, s.DatasetPath != "") {
+		for _, d := range scenario.Defaults(p.Task, s.DatasetPath != "" || s.DatasetConfig != "") {
 			p.Scenarios = append(p.Scenarios, Scenario{d, d.String()})
 		}
 		return

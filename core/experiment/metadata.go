@@ -50,8 +50,10 @@ type Metadata struct {
 	StartedAt       string             `json:"started_at,omitempty"` // RFC 3339
 	Tokenizer       *TokenizerMetadata `json:"tokenizer,omitempty"`
 	// Workloads say what was sent, a run each, in their order.
-	Workloads []WorkloadMetadata `json:"workloads,omitempty"`
-	Trace     *TraceMetadata     `json:"trace,omitempty"`
+	Workloads     []WorkloadMetadata `json:"workloads,omitempty"`
+	Trace         *TraceMetadata     `json:"trace,omitempty"`
+	Dataset       *DatasetMetadata   `json:"dataset,omitempty"`
+	Conversations *DatasetMetadata   `json:"conversations,omitempty"`
 }
 
 // TraceMetadata is the recorded traffic that was replayed.
@@ -106,4 +108,25 @@ type HostMetadata struct {
 // TokenizerMetadata says how prompts were counted.
 type TokenizerMetadata struct {
 	VocabSize int `json:"vocab_size"`
+}
+
+// DatasetMetadata says what requests were made of.
+type DatasetMetadata struct {
+	Name         string        `json:"name"` // path or name on the hub, with config and split
+	Config       string        `json:"config,omitempty"`
+	Split        string        `json:"split,omitempty"`
+	Commit       string        `json:"commit,omitempty"`        // of the hub's repository
+	PromptColumn string        `json:"prompt_column,omitempty"` // or "prompt_lambda"
+	ImageColumn  string        `json:"image_column,omitempty"`
+	Rows         int           `json:"rows"`
+	BadRows      int           `json:"bad_rows"` // that were found, and left out
+	FirstBadRows []string      `json:"first_bad_rows,omitempty"`
+	Files        []DatasetFile `json:"files,omitempty"`
+}
+
+// DatasetFile is a file that was read.
+type DatasetFile struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256,omitempty"` // "": it was not read to its end
 }

@@ -32,14 +32,17 @@ type Benchmark struct {
 	Model          string
 
 	// Workload
-	ModelTokenizer string
-	Scenarios      []string
-	DatasetPath    string
-	PrefixLen      int
-	PrefixRatio    float64
-	CountTemplate  bool
-	Seed           uint64
-	SeedGiven      bool
+	ModelTokenizer      string
+	Scenarios           []string
+	DatasetPath         string
+	DatasetPromptColumn string
+	DatasetImageColumn  string
+	DatasetConfig       string
+	PrefixLen           int
+	PrefixRatio         float64
+	CountTemplate       bool
+	Seed                uint64
+	SeedGiven           bool
 
 	// Recorded traffic
 	Trace            string // file; "": none

@@ -109,7 +109,7 @@ type wireConfig struct {
 // keys of the objects of a configuration.
 var (
 	configKeys = []string{"source", "prompt_column", "image_column", "prompt_lambda", "unsafe_allow_large_images"}
-	sourceKeys = []string{"type", "path", "file_format", "huggingface_kwargs", "loader_class", "loader_kwargs"}
+	sourceKeys = []string{"type", "path", "file_format", "huggingface_kwargs", "loader_class", "loader_kwargs", "csv_column_index"}
 )
 
 func parseConfig(data []byte) (d Description, warnings []string, err error) {
@@ -152,6 +152,9 @@ func parseConfig(data []byte) (d Description, warnings []string, err error) {
 	}
 	if wire.Source.LoaderClass != nil || given(wire.Source.LoaderKwargs) {
 		warnings = append(warnings, "loader_class and loader_kwargs are ignored: they are of source.type custom")
+	}
+	if source["csv_column_index"] != nil { // in an example of the Python tool, which ignores it
+		warnings = append(warnings, "csv_column_index is ignored: prompt_column names the column")
 	}
 	if format := value(wire.Source.FileFormat); format != "" {
 		if d.Format, err = formatOf(format); err != nil {

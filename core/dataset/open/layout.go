@@ -24,6 +24,7 @@ type config struct {
 	splits    []split
 	field     string
 	comma     rune
+	absent    error // why it cannot be read
 }
 
 // split is the files of a split, in the order of their names.
@@ -33,6 +34,7 @@ type split struct {
 	// folder is where the pictures are, where they are what files is about.
 	pictures bool
 	folder   string
+	absent   error // why it cannot be read
 }
 
 const defaultConfig = "default"
@@ -101,30 +103,31 @@ func layoutOf(files []string, readme []byte, a Arguments) (layout, error) {
 	return layout{[]config{{name: defaultConfig, preferred: true, splits: splits}}}, nil
 }
 
-// declaredLayout finds the files of the configs that a README declares.
+// declaredLayout finds the files of the configs that a README declares. What has
+// none says so when it is chosen: a cache may have some of them and not others.
 func declaredLayout(files []string, declared []declaredConfig) (l layout, err error) {
 	var problem error
+	usable := false
 	for _, d := range declared {
 		c := config{name: d.name, preferred: d.preferred, field: d.field, comma: d.comma}
 		if d.files == nil {
-			c.splits, err = conventional(files, d.dir)
+			c.splits, c.absent = conventional(files, d.dir)
 		}
 		for _, f := range d.files {
-			var s split
-			if s, err = matching(files, d.dir, f); err != nil {
-				break
-			}
+			s, err := matching(files, d.dir, f)
+			s.absent = err
 			c.splits = append(c.splits, s)
 		}
-		if err != nil {
-			// The cache may have the files of one config, not those of others.
-			problem = fmt.Errorf("config %s: %w", clip(d.name), err)
-			continue
+		for _, s := range c.splits {
+			usable = usable || s.absent == nil
+			problem = errors.Join(problem, s.absent)
 		}
+		problem = errors.Join(problem, c.absent)
 		l.configs = append(l.configs, c)
 	}
-	if len(l.configs) == 0 {
-		return l, problem
+	if !usable {
+		first, _, _ := strings.Cut(problem.Error(), "\n")
+		return l, errors.New(first)
 	}
 	return l, nil
 }

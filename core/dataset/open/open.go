@@ -71,23 +71,23 @@ type part struct {
 
 // Facts say what was opened, for the results.
 type Facts struct {
-	Name    string      `json:"name"`
-	Config  string      `json:"config,omitempty"`
-	Split   string      `json:"split,omitempty"`
-	Commit  string      `json:"commit,omitempty"` // of the hub's repository
-	Prompt  string      `json:"prompt,omitempty"` // the column or lambda that prompts were made with
-	Image   string      `json:"image,omitempty"`  // the column of pictures
-	Rows    int         `json:"rows"`
-	BadRows int         `json:"bad_rows"` // known when this was asked for
-	Bad     []string    `json:"bad_rows_first,omitempty"`
-	Files   []FileFacts `json:"files,omitempty"`
+	Name    string // path or name on the hub, with config and split
+	Config  string
+	Split   string
+	Commit  string   // of the hub's repository
+	Prompt  string   // the column that prompts are in, or "prompt_lambda"
+	Image   string   // the column of pictures
+	Rows    int      // usable ones, as far as is known
+	BadRows int      // found so far
+	Bad     []string // the first of them, with file, line and reason
+	Files   []FileFacts
 }
 
 // FileFacts is a file of a dataset.
 type FileFacts struct {
-	Name   string `json:"name"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256,omitempty"` // "": it was not read to its end
+	Name   string
+	Bytes  int64
+	SHA256 string // in hex; "": it was not read to its end
 }
 
 // Open finds the files of a dataset. Those of the hub are fetched when they are
@@ -137,7 +137,7 @@ func (d *Dataset) note(format string, args ...any) {
 // Facts say what was opened. Bad rows may be found as long as it is read.
 func (d *Dataset) Facts() Facts {
 	f := d.facts
-	f.Name = d.name
+	f.Name, f.Commit = d.name, d.commit
 	if d.table != nil {
 		f.Rows = d.table.Len()
 	}
@@ -326,6 +326,9 @@ func (d *Dataset) take(l layout, a Arguments, root string) error {
 	if err != nil {
 		return err
 	}
+	if c.absent != nil {
+		return c.absent
+	}
 	chosen, note, err := c.choose(a.Split)
 	if err != nil {
 		return err
@@ -336,6 +339,9 @@ func (d *Dataset) take(l layout, a Arguments, root string) error {
 	var names []string
 	for _, s := range chosen {
 		i := slices.IndexFunc(c.splits, func(other split) bool { return other.name == s.split })
+		if absent := c.splits[i].absent; absent != nil {
+			return fmt.Errorf("split %s: %w", s.split, absent)
+		}
 		p := part{slice: s, split: c.splits[i], field: c.field, comma: c.comma, root: root}
 		if a.Field != "" {
 			p.field = a.Field
