@@ -122,7 +122,6 @@ type benchmarking struct {
 	opened []*open.Dataset
 	used   usedDatasets
 	notes  []string // warnings about datasets
-	forget func()   // closes recorded conversations; nil: there are none
 }
 
 // choose makes a backend's options flags of fs.
@@ -142,9 +141,6 @@ func (b *benchmarking) choose(ctx context.Context, fs *pflag.FlagSet, name strin
 func (b *benchmarking) run(ctx context.Context, fs *pflag.FlagSet) error {
 	defer b.closeDatasets()
 	plan, load, err := b.prepare(ctx, fs)
-	if b.forget != nil {
-		defer b.forget()
-	}
 	if err != nil {
 		return err
 	}
@@ -211,15 +207,15 @@ func (b *benchmarking) prepare(ctx context.Context, fs *pflag.FlagSet) (*bench.P
 	}
 	loading, release := untilInterrupt(ctx)
 	load, wrong := b.workload(loading, len(problems) == 0)
+	if load.Conversations, err = b.conversations(loading); err != nil {
+		problems = append(problems, settings.Problem{Flag: "conversation", Message: err.Error(), Origin: origins["conversation"]})
+	}
 	interrupted := errors.Is(context.Cause(loading), errInterruptedEarly)
 	release()
 	if interrupted {
 		return nil, bench.Workload{}, coded{exitInterrupted, errInterruptedEarly}
 	}
 	problems = append(problems, wrong...)
-	if load.Conversations, b.forget, err = b.conversations(ctx); err != nil {
-		problems = append(problems, settings.Problem{Flag: "conversation", Message: err.Error(), Origin: origins["conversation"]})
-	}
 	if err := problems.Err(); err != nil {
 		return nil, bench.Workload{}, err
 	}

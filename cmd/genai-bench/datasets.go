@@ -92,10 +92,14 @@ func (b *benchmarking) material(ctx context.Context, read bool) (m material, pro
 	return m, nil
 }
 
-// openConversations opens the conversations that --conversation names. They are
-// closed with the invocation.
-func (b *benchmarking) openConversations(ctx context.Context, path string) (dataset.Conversations, error) {
-	set, shown, err := b.openDataset(ctx, open.FromPath(path, "", ""))
+// conversations opens those that --conversation names; nil for none.
+func (b *benchmarking) conversations(ctx context.Context) (dataset.Conversations, error) {
+	if b.core.Conversation == "" {
+		return nil, nil
+	}
+	d := open.FromPath(b.core.Conversation, "", "")
+	d.Kind = open.File
+	set, shown, err := b.openDataset(ctx, d)
 	defer shown()
 	if err != nil {
 		return nil, err
@@ -163,36 +167,30 @@ func badRows(f open.Facts) string {
 	if f.BadRows == 0 {
 		return ""
 	}
-	first, which := strings.Join(f.Bad, "; "), ""
+	which := ""
 	if f.BadRows > len(f.Bad) {
-		which = " the first"
+		which = "; the first"
 	}
 	rows := "rows were"
 	if f.BadRows == 1 {
 		rows = "row was"
 	}
-	return fmt.Sprintf("dataset %s: %d bad %s left out, %d are good;%s: %s", f.Name, f.BadRows, rows, f.Rows, which, first)
+	return fmt.Sprintf("dataset %s: %d bad %s left out, %d are good%s: %s", f.Name, f.BadRows, rows, f.Rows, which, strings.Join(f.Bad, "; "))
 }
 
 // usedDatasets are the datasets that requests are made of; nil: none.
 type usedDatasets struct{ dataset, conversations *open.Dataset }
 
-// describe writes into the metadata what was read. It is asked again at the end,
-// because bad rows are found as long as a dataset is read, and says whether more
-// were.
-func (u usedDatasets) describe(m *experiment.Metadata) (more bool) {
+// describe writes into the metadata what was read so far.
+func (u usedDatasets) describe(m *experiment.Metadata) {
 	for _, of := range []struct {
 		set  *open.Dataset
 		into **experiment.DatasetMetadata
 	}{{u.dataset, &m.Dataset}, {u.conversations, &m.Conversations}} {
-		if of.set == nil {
-			continue
+		if of.set != nil {
+			*of.into = datasetMetadata(of.set.Facts())
 		}
-		now := datasetMetadata(of.set.Facts())
-		more = more || *of.into != nil && (*of.into).BadRows != now.BadRows
-		*of.into = now
 	}
-	return more
 }
 
 func datasetMetadata(f open.Facts) *experiment.DatasetMetadata {

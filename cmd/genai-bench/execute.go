@@ -101,16 +101,13 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	stopNotes := b.noteInterrupt(interrupt, display)
 	result, runErr := bench.Run(ctx, plan, bench.Parts{
 		Folder: folder, Pool: pool, Workload: load, Display: display, Logger: logger,
-		Metadata: metadata, Interrupt: interrupt,
+		Metadata: metadata, Renew: b.used.describe, Interrupt: interrupt,
 		AfterScenario: func(scenario string) { drawInterim(folder.Path(), scenario, logger) },
 	})
 	stopNotes()
 	display.Close()
 	pool.Close()
-	if b.used.describe(&metadata) {
-		runErr = errors.Join(runErr, folder.WriteMetadata(metadata))
-		b.noteLaterBadRows()
-	}
+	b.noteLaterBadRows()
 	reportErr := b.report(folder.Path())
 	return b.verdict(result, runErr, reportErr)
 }

@@ -53,6 +53,9 @@ type Parts struct {
 	Display  *live.Display
 	Logger   hclog.Logger
 	Metadata experiment.Metadata
+	// Renew, which may be nil, is called before the metadata is written anew
+	// after a run: bad rows of a dataset are found as long as it is read.
+	Renew func(*experiment.Metadata)
 	// Interrupt is closed when the user wants an end: the run is drained, what
 	// there is is saved and reported. The context of Run ends things at once.
 	Interrupt <-chan struct{}
@@ -124,6 +127,7 @@ type experimenter struct {
 	journal       *experiment.Journal
 	interrupt     <-chan struct{}
 	metadata      experiment.Metadata
+	renew         func(*experiment.Metadata)
 
 	id      string // begins every request id
 	seq     atomic.Uint64
@@ -140,7 +144,7 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	x := &experimenter{
 		plan: plan, folder: parts.Folder, pool: parts.Pool, corpus: parts.Corpus, gallery: parts.Gallery, conversations: parts.Conversations, tokenizer: parts.Tokenizer, template: parts.Template,
-		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, metadata: parts.Metadata, id: newID(),
+		display: parts.Display, logger: parts.Logger, journal: journal, interrupt: parts.Interrupt, metadata: parts.Metadata, renew: parts.Renew, id: newID(),
 	}
 	deliver := func(worker int, o *backend.Outcome) {
 		if r := x.current.Load(); r != nil {
@@ -339,6 +343,9 @@ func (x *experimenter) save(r *oneRun, result load.Result) (metrics.Aggregate, e
 	x.metadata.Workloads = append(x.metadata.Workloads, experiment.WorkloadMetadata{
 		Scenario: a.Scenario, Level: r.level.Number(x.plan.Iteration), Requests: requests, SHA256: a.WorkloadSHA256,
 	})
+	if x.renew != nil {
+		x.renew(&x.metadata)
+	}
 	return a, errors.Join(x.folder.WriteMetadata(x.metadata), x.journal.Write(experiment.Entry{End: &experiment.RunEnd{At: stamp.Now(), File: name}}))
 }
 

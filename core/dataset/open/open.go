@@ -77,7 +77,7 @@ type Facts struct {
 	Commit  string   // of the hub's repository
 	Prompt  string   // the column that prompts are in, or "prompt_lambda"
 	Image   string   // the column of pictures
-	Rows    int      // usable ones, as far as is known
+	Rows    int      // that are usable, as far as is known
 	BadRows int      // found so far
 	Bad     []string // the first of them, with file, line and reason
 	Files   []FileFacts
@@ -139,7 +139,7 @@ func (d *Dataset) Facts() Facts {
 	f := d.facts
 	f.Name, f.Commit = d.name, d.commit
 	if d.table != nil {
-		f.Rows = d.table.Len()
+		f.Rows = d.table.Len() - d.bad.Rows()
 	}
 	f.BadRows, f.Bad = d.bad.Count(), d.bad.First()
 	return f

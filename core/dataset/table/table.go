@@ -145,6 +145,13 @@ func (b *Bad) Has(i int) bool {
 	return known
 }
 
+// Rows is how many rows of the table were counted by AddRow.
+func (b *Bad) Rows() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.rows)
+}
+
 // Count is how many rows were left out.
 func (b *Bad) Count() int {
 	b.mu.Lock()
