@@ -45,8 +45,9 @@ func skipRequest(in *bufio.Reader) error {
 func BenchmarkStream(b *testing.B) {
 	event := []byte(chunk(tokenEvent))
 	for name, each := range map[string]bool{"a write each": true, "one write": false} {
-		for _, clock := range []backend.ClockChoice{backend.ClockUser, backend.ClockSocket} {
+		for _, clock := range []backend.ClockChoice{backend.ClockUser, backend.ClockSocket, backend.ClockPacket} {
 			b.Run(name+"/"+string(clock), func(b *testing.B) {
+				wants(b, clock)
 				all := []byte(streamHead + strings.Repeat(string(event), 50) + "0\r\n\r\n")
 				server := newRawServer(b, func(conn *net.TCPConn, in *bufio.Reader) {
 					for {
@@ -90,8 +91,9 @@ func BenchmarkStream(b *testing.B) {
 
 // BenchmarkRequest is the smallest request and answer.
 func BenchmarkRequest(b *testing.B) {
-	for _, clock := range []backend.ClockChoice{backend.ClockUser, backend.ClockSocket} {
+	for _, clock := range []backend.ClockChoice{backend.ClockUser, backend.ClockSocket, backend.ClockPacket} {
 		b.Run(string(clock), func(b *testing.B) {
+			wants(b, clock)
 			server := newRawServer(b, func(conn *net.TCPConn, in *bufio.Reader) {
 				for skipRequest(in) == nil {
 					io.WriteString(conn, okAnswer)

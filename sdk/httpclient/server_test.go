@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -146,13 +148,25 @@ const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 // eachClock runs a test with each clock that works here.
 func eachClock(t *testing.T, test func(t *testing.T, clock backend.ClockChoice)) {
-	for _, clock := range []backend.ClockChoice{backend.ClockUser, backend.ClockSocket} {
+	for _, clock := range []backend.ClockChoice{backend.ClockUser, backend.ClockSocket, backend.ClockPacket} {
 		t.Run(string(clock), func(t *testing.T) {
-			if _, err := stamp.Select(string(clock)); err != nil {
-				t.Skip(err)
-			}
+			wants(t, clock)
 			test(t, clock)
 		})
+	}
+}
+
+// wants skips a test, loudly, where a clock does not work; in CI on Linux that is
+// a failure.
+func wants(t testing.TB, clock backend.ClockChoice) {
+	t.Helper()
+	_, err := stamp.Select(string(clock))
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true" && runtime.GOOS == "linux":
+		t.Fatalf("the clock %v is not tested: %v", clock, err)
+	default:
+		t.Skipf("THE CLOCK %v IS NOT TESTED: %v", clock, err)
 	}
 }
 

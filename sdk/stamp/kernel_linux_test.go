@@ -195,8 +195,9 @@ func TestLocalPortRange(t *testing.T) {
 }
 
 func BenchmarkSpan(b *testing.B) {
-	for _, clock := range []stamp.Clock{stamp.ClockUser, stamp.ClockSocket} {
+	for _, clock := range []stamp.Clock{stamp.ClockUser, stamp.ClockSocket, stamp.ClockPacket} {
 		b.Run(clock.String(), func(b *testing.B) {
+			wants(b, clock)
 			c, server := pair(b, clock, "127.0.0.1:0")
 			event := make([]byte, 300)
 			b.ReportAllocs()

@@ -50,10 +50,10 @@ type PacketStats struct {
 // NewPackets maps the ring of a socket of OpenPacketSocket, of which it keeps a
 // copy. The ports are those of the socket's filter.
 func NewPackets(socket *os.File, first, last uint16) (*Packets, error) {
-	return newPackets(int(socket.Fd()), first, last)
+	return newPackets(int(socket.Fd()), first, last, ringBlocks)
 }
 
-func newPackets(from int, first, last uint16) (*Packets, error) {
+func newPackets(from int, first, last uint16, blocks int) (*Packets, error) {
 	fd, err := unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, ownFDMin)
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
@@ -62,7 +62,7 @@ func newPackets(from int, first, last uint16) (*Packets, error) {
 		socket: os.NewFile(uintptr(fd), "packet socket"), fd: fd,
 		stop: make(chan struct{}), flows: newFlows(first, last),
 	}
-	if p.ring, err = mapRing(fd); err != nil {
+	if p.ring, err = mapRing(fd, blocks); err != nil {
 		_ = p.socket.Close()
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package stamp
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -10,8 +11,8 @@ import (
 )
 
 const (
-	ringBytes  = 16 << 20 // 87,296 packets
 	blockBytes = 64 << 10
+	ringBlocks = 256 // 16 MiB, 87,296 packets
 	// frameBytes is what a packet takes: the kernel's header and address in 80
 	// bytes, and the headers of IP and TCP with all their options, save that
 	// both of IPv4 and TCP at their longest lose the last 8 bytes.
@@ -49,22 +50,26 @@ type rawAddress struct {
 }
 
 // mapRing makes the socket's ring and maps it. It needs no privilege.
-func mapRing(fd int) (*ring, error) {
+func mapRing(fd, blocks int) (*ring, error) {
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
 		return nil, os.NewSyscallError("setsockopt PACKET_VERSION", err)
 	}
 	request := unix.TpacketReq{
-		Block_size: blockBytes, Block_nr: ringBytes / blockBytes,
-		Frame_size: frameBytes, Frame_nr: ringBytes / blockBytes * framesPerBlock,
+		Block_size: blockBytes, Block_nr: uint32(blocks),
+		Frame_size: frameBytes, Frame_nr: uint32(blocks * framesPerBlock),
 	}
-	if err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
+	err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request)
+	if errors.Is(err, unix.EBUSY) {
+		return nil, errors.New("the packet socket is in use by another client of this process or by another process")
+	}
+	if err != nil {
 		return nil, os.NewSyscallError("setsockopt PACKET_RX_RING", err)
 	}
-	mem, err := unix.Mmap(fd, 0, ringBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(fd, 0, blocks*blockBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return nil, fmt.Errorf("mapping %d MiB of packets: %w", ringBytes>>20, err)
+		return nil, fmt.Errorf("mapping %d KiB of packets: %w", blocks*blockBytes>>10, err)
 	}
-	return &ring{mem: mem, blocks: ringBytes / blockBytes}, nil
+	return &ring{mem: mem, blocks: blocks}, nil
 }
 
 func (r *ring) close() error {

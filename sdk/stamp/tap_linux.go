@@ -249,7 +249,7 @@ func openPackets(first, last uint16) (*Packets, error) {
 		}
 	}
 	if InheritedPackets() {
-		return newPackets(inheritedFD, first, last)
+		return newPackets(inheritedFD, first, last, ringBlocks)
 	}
 	socket, err := OpenPacketSocket(first, last)
 	if err != nil {
