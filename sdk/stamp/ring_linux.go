@@ -51,18 +51,18 @@ type rawAddress struct {
 
 // mapRing makes the socket's ring and maps it. It needs no privilege.
 func mapRing(fd, blocks int) (*ring, error) {
-	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
+	err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2)
+	if errors.Is(err, unix.EBUSY) {
+		return nil, errors.New("the packet socket is in use by another client of this process or by another process")
+	}
+	if err != nil {
 		return nil, os.NewSyscallError("setsockopt PACKET_VERSION", err)
 	}
 	request := unix.TpacketReq{
 		Block_size: blockBytes, Block_nr: uint32(blocks),
 		Frame_size: frameBytes, Frame_nr: uint32(blocks * framesPerBlock),
 	}
-	err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request)
-	if errors.Is(err, unix.EBUSY) {
-		return nil, errors.New("the packet socket is in use by another client of this process or by another process")
-	}
-	if err != nil {
+	if err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
 		return nil, os.NewSyscallError("setsockopt PACKET_RX_RING", err)
 	}
 	mem, err := unix.Mmap(fd, 0, blocks*blockBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
