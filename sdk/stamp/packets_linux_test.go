@@ -320,7 +320,11 @@ func TestFollow(t *testing.T) {
 	if follow(conn) {
 		t.Error("followed after its end")
 	}
-	for seen, end := p.Stats().Packets, time.Now().Add(5*time.Second); p.Stats().Packets == seen; time.Sleep(drainEvery) {
+	seen, end := p.Stats().Packets, time.Now().Add(5*time.Second)
+	if _, err := io.WriteString(older, "x"); err != nil {
+		t.Fatal(err)
+	}
+	for ; p.Stats().Packets == seen; time.Sleep(drainEvery) {
 		if time.Now().After(end) {
 			t.Fatal("the ring is not drained while nobody asks")
 		}

@@ -311,7 +311,7 @@ var hostileCases = map[string]hostileCase{
 			s.SendBeside(e[3], 1<<30)
 			paced(s, 10*tick, e[3], e[4])
 		},
-		socket: "...?.", packet: ".....", ways: bare,
+		socket: "..??.", packet: ".....", ways: bare,
 	},
 	"a reset right after the end": {
 		script: func(s *Stream) {
@@ -398,6 +398,28 @@ func TestHostile(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestBridge: each packet counts once, although two devices show it.
+func TestBridge(t *testing.T) {
+	network := OpenBridged(t)
+	for name, tc := range hostileCases {
+		ways := tc.ways
+		if ways == nil {
+			ways = []way{plain}
+		}
+		for _, w := range ways {
+			if w.ipv6 {
+				continue
+			}
+			t.Run(name+"/"+w.name, func(t *testing.T) {
+				t.Parallel()
+				eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
+					one(t, network, w, clock, tc)
+				})
+			})
+		}
 	}
 }
 

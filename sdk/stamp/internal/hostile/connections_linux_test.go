@@ -258,6 +258,48 @@ func TestWindowExhausted(t *testing.T) {
 	}
 }
 
+// TestWindowShut: the peer waits for room in the window of a stopped reader, so
+// that what it sends then is late because of this host.
+func TestWindowShut(t *testing.T) {
+	network := Open(t)
+	eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
+		const size = 4000 // of an event, about
+		truths := make(chan truth, 1)
+		firstLate := -1
+		v4, v6 := network.Listen(t, Listen{Serve: Scripted(t, nil, answers(truths, func(s *Stream) {
+			s.Send(s.Put(Head))
+			time.Sleep(2 * tick)
+			text := strings.Repeat("x", size)
+			for n := 0; firstLate < 0 || n < firstLate+3; n++ {
+				e := s.Event(text)
+				s.WaitAcked(e.From) // the window is as it was told last
+				if firstLate < 0 && e.To > s.Edge() {
+					// What is left of the window is used, or the kernel would not
+					// have to say that it has none.
+					rest := Piece{e.From, max(s.Edge(), e.From)}
+					s.Send(rest)
+					e.From = rest.To
+					firstLate = n
+				}
+				s.WaitEdge(e.To - 1)
+				s.Send(e)
+			}
+		}))})
+		got := fetch(t, client(t, clock), asking{v4: v4, v6: v6, late: map[int]time.Duration{1: 600 * time.Millisecond}})
+		if got == nil {
+			return
+		}
+		is := <-truths
+		judge(t, is, got, exactUnder(got.x.Clock, len(is.completed)))
+		timedBy(t, got, clock, false)
+		for i, at := range got.events {
+			if late := at.Flags&stamp.Waited != 0; got.x.Clock == stamp.ClockPacket && late != (i >= firstLate) {
+				t.Errorf("event %d, of which number %d had to wait for the window, has flags %b", i, firstLate, at.Flags)
+			}
+		}
+	})
+}
+
 // TestAllProcessorsBusy: the client's threads wait for a processor with others
 // that never sleep.
 func TestAllProcessorsBusy(t *testing.T) {

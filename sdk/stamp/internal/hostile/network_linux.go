@@ -18,6 +18,8 @@ import (
 // may dial. It is safe for concurrent use.
 type Network struct {
 	device  *os.File
+	link    *link      // nil: packets have no link header
+	far4    netip.Addr // the peer's
 	raw     syscall.RawConn
 	reading sync.WaitGroup
 
@@ -63,13 +65,33 @@ func Open(t testing.TB) *Network {
 	if err != nil {
 		missing(t, "no TUN device: "+err.Error())
 	}
-	n := &Network{device: device, listeners: make(map[uint16]*listener), conns: make(map[flow]*Conn), nextPort: 8000}
-	if n.raw, err = device.SyscallConn(); err != nil {
+	return open(t, &Network{device: device, far4: far4})
+}
+
+// OpenBridged is as Open, for IPv4, and the kernel's end is a bridge with the
+// device as its port: two devices show each packet.
+func OpenBridged(t testing.TB) *Network {
+	t.Helper()
+	if !Inside() {
+		missing(t, "no network namespace of its own (needs root or CAP_SYS_ADMIN, or user namespaces)")
+	}
+	device, l, err := openBridge()
+	if err != nil {
+		missing(t, "no bridge: "+err.Error())
+	}
+	return open(t, &Network{device: device, link: l, far4: bridgeFar4})
+}
+
+func open(t testing.TB, n *Network) *Network {
+	t.Helper()
+	var err error
+	n.listeners, n.conns, n.nextPort = make(map[uint16]*listener), make(map[flow]*Conn), 8000
+	if n.raw, err = n.device.SyscallConn(); err != nil {
 		t.Fatal(err)
 	}
 	n.reading.Go(n.read)
 	t.Cleanup(func() {
-		device.Close()
+		n.device.Close()
 		n.reading.Wait()
 	})
 	return n
@@ -111,7 +133,7 @@ func (n *Network) Listen(t testing.TB, how Listen) (v4, v6 netip.AddrPort) {
 		}
 		l.serving.Wait()
 	})
-	return netip.AddrPortFrom(far4, port), netip.AddrPortFrom(far6, port)
+	return netip.AddrPortFrom(n.far4, port), netip.AddrPortFrom(far6, port)
 }
 
 // read takes the client's packets until the device is closed.
@@ -123,10 +145,14 @@ func (n *Network) read() {
 			return
 		}
 		at := stamp.Now()
-		if size < vnetHeaderBytes {
+		before := vnetHeaderBytes
+		if n.link != nil {
+			before += linkHeaderBytes
+		}
+		if size < before {
 			continue
 		}
-		if s, err := parse(packet[vnetHeaderBytes:size]); err == nil {
+		if s, err := parse(packet[before:size]); err == nil {
 			n.take(s, at)
 		}
 	}
@@ -177,6 +203,9 @@ func (n *Network) inject(packet []byte) (Interval, error) {
 func (n *Network) write(header, packet []byte) (Interval, error) {
 	var at Interval
 	var failed error
+	if n.link != nil {
+		header = append(header, n.link.header...)
+	}
 	whole := append(header, packet...)
 	err := n.raw.Write(func(fd uintptr) bool {
 		at.From = stamp.Now()

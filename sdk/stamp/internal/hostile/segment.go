@@ -136,7 +136,8 @@ func (s *segment) damaged() []byte {
 
 // coalesced is the packet as a network card or the kernel makes one of several
 // segments of at most size bytes of payload, with its struct virtio_net_hdr.
-func (s *segment) coalesced(size int) (header, packet []byte) {
+// linkBytes is the size of the link header before it.
+func (s *segment) coalesced(size, linkBytes int) (header, packet []byte) {
 	const needsChecksum, gsoTCPv4, gsoTCPv6 = 1, 1, 4
 	kind, ipBytes := byte(gsoTCPv6), 40
 	if s.from.Addr().Is4() {
@@ -148,7 +149,7 @@ func (s *segment) coalesced(size int) (header, packet []byte) {
 	pseudo = append(pseudo, 0, 0, 0, protocolTCP)
 	binary.BigEndian.PutUint16(body[16:], fold(sum(pseudo))) // the rest is the card's
 	header = []byte{needsChecksum, kind}
-	for _, field := range []int{ipBytes + tcpHeaderBytes + len(s.options), size, ipBytes, 16} {
+	for _, field := range []int{linkBytes + ipBytes + tcpHeaderBytes + len(s.options), size, linkBytes + ipBytes, 16} {
 		header = binary.NativeEndian.AppendUint16(header, uint16(field))
 	}
 	return header, ip(s.from.Addr(), s.to.Addr(), protocolTCP, body)

@@ -60,7 +60,7 @@ func (c *Conn) SendCoalesced(pieces ...Piece) {
 		size = max(size, p.To-p.From)
 	}
 	s := c.segment(whole, flagACK|flagPSH)
-	at, err := c.network.write(s.coalesced(int(size)))
+	at, err := c.network.write(s.coalesced(int(size), c.network.link.size()))
 	if err != nil {
 		c.end()
 	}

@@ -56,36 +56,38 @@ func setUp(tun int) error {
 		return os.NewSyscallError("socket", err)
 	}
 	defer func() { _ = unix.Close(v4) }()
-	set := func(name string, request uint, value any) error {
-		r, err := unix.NewIfreq(name)
-		if err != nil {
-			return err
-		}
-		switch v := value.(type) {
-		case uint16:
-			r.SetUint16(v)
-		case uint32:
-			r.SetUint32(v)
-		case netip.Addr:
-			if err := r.SetInet4Addr(v.AsSlice()); err != nil {
-				return err
-			}
-		}
-		if err := unix.IoctlIfreq(v4, request, r); err != nil {
-			return fmt.Errorf("set up %s (request %#x): %w", name, request, err)
-		}
-		return nil
-	}
 	return errors.Join(
-		set("lo", unix.SIOCSIFFLAGS, uint16(unix.IFF_UP)),
-		set(deviceName, unix.SIOCSIFMTU, uint32(mtuBytes)),
-		set(deviceName, unix.SIOCSIFADDR, near4),
-		set(deviceName, unix.SIOCSIFNETMASK, netip.MustParseAddr("255.255.255.0")),
+		set(v4, "lo", unix.SIOCSIFFLAGS, uint16(unix.IFF_UP)),
+		set(v4, deviceName, unix.SIOCSIFMTU, uint32(mtuBytes)),
+		set(v4, deviceName, unix.SIOCSIFADDR, near4),
+		set(v4, deviceName, unix.SIOCSIFNETMASK, netip.MustParseAddr("255.255.255.0")),
 		// Without NOARP the kernel would look for others with its IPv6 address,
 		// and not use it until it had found none.
-		set(deviceName, unix.SIOCSIFFLAGS, uint16(unix.IFF_UP|unix.IFF_NOARP|unix.IFF_POINTOPOINT)),
+		set(v4, deviceName, unix.SIOCSIFFLAGS, uint16(unix.IFF_UP|unix.IFF_NOARP|unix.IFF_POINTOPOINT)),
 		addIPv6(v4, near6),
 	)
+}
+
+// set sets one property of a device, or what is asked of a bridge.
+func set(socket int, name string, request uint, value any) error {
+	r, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	switch v := value.(type) {
+	case uint16:
+		r.SetUint16(v)
+	case uint32:
+		r.SetUint32(v)
+	case netip.Addr:
+		if err := r.SetInet4Addr(v.AsSlice()); err != nil {
+			return err
+		}
+	}
+	if err := unix.IoctlIfreq(socket, request, r); err != nil {
+		return fmt.Errorf("set up %s (request %#x): %w", name, request, err)
+	}
+	return nil
 }
 
 // addIPv6 gives the device an IPv6 address.
