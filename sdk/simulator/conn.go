@@ -68,6 +68,7 @@ func (c *h1Conn) serveOne() bool {
 	}
 	record := c.server.newRecord()
 	record.Accepted, record.RequestStart = c.accepted, stamp.Now()
+	record.RequestReceived = receivedAt(c.conn)
 	request, err := http.ReadRequest(c.reader)
 	record.HeadRead = stamp.Now()
 	if err != nil {

@@ -265,6 +265,9 @@ func (x *exchange) settle(sequences []*sequence) {
 	x.server.loop.cancel(sequences)
 	r := x.record
 	r.Admitted, r.Prefilled, r.Decoded = x.server.loop.times(sequences)
+	if len(sequences) > 0 {
+		r.Spread = x.server.loop.after(sequences[0])
+	}
 }
 
 // generate lets the engine answer and sends it.

@@ -160,12 +160,17 @@ func (l *loop) deliverSpread(pending []emission, end stamp.Nanos) bool {
 		return 0
 	})
 	for _, m := range pending {
-		if !sleepUntil(end.Add(time.Duration(m.sequence.phase*float64(l.spread))), l.closed) {
+		if !sleepUntil(end.Add(l.after(m.sequence)), l.closed) {
 			return false
 		}
 		m.sequence.sink.put(m)
 	}
 	return true
+}
+
+// after is how long after a step a sequence's token is due to leave.
+func (l *loop) after(s *sequence) time.Duration {
+	return time.Duration(s.phase * float64(l.spread))
 }
 
 // Go's timers are up to a millisecond late on an idle machine (the runtime waits

@@ -28,6 +28,7 @@ type Server struct {
 	unicode []word
 	loop    *loop
 	journal *journal
+	receive *receiveClock
 	started time.Time
 
 	arrivals, connections atomic.Uint64
@@ -59,6 +60,7 @@ func New(config Config) (*Server, error) {
 		unicode: makeWords(unicodeWords()),
 		loop:    startLoop(config),
 		journal: newJournal(config.JournalSize),
+		receive: newReceiveClock(),
 		started: time.Now(),
 		closed:  make(chan struct{}),
 		conns:   make(map[net.Conn]struct{}),
@@ -94,7 +96,7 @@ func (s *Server) listen(addr string, config *tls.Config) error {
 	if s.listener != nil {
 		return fmt.Errorf("simulator: already listening on %s", s.listener.Addr())
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := s.receive.listen(addr)
 	if err != nil {
 		return fmt.Errorf("simulator: cannot listen on %q: %w (give another address; port 0 takes a free one)", addr, err)
 	}
@@ -117,6 +119,7 @@ func (s *Server) accept() {
 			}
 		}
 		accepted := stamp.Now()
+		conn = s.receive.remembering(conn)
 		if s.tls != nil {
 			conn = tls.Server(conn, s.tls)
 		}

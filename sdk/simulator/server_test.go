@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -74,6 +75,9 @@ func TestMomentsAreInOrder(t *testing.T) {
 		if order[i] < order[i-1] || order[0] == 0 {
 			t.Errorf("moment %d is before the one before it: %v", i, order)
 		}
+	}
+	if r.RequestReceived > r.RequestStart || runtime.GOOS == "linux" && r.RequestReceived < r.Accepted.Add(-time.Second) {
+		t.Errorf("the kernel received the request at %d, it was read at %d, the connection accepted at %d", r.RequestReceived, r.RequestStart, r.Accepted)
 	}
 	last := r.Queued
 	for i, w := range r.Writes {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
@@ -46,17 +47,25 @@ type Record struct {
 	UsageSent       bool     `json:"usage_sent,omitempty"`
 	Choices         []Choice `json:"choices,omitempty"`
 
-	Accepted     stamp.Nanos `json:"accepted,omitempty"`      // the connection
-	RequestStart stamp.Nanos `json:"request_start,omitempty"` // a first byte of the request was there
-	HeadRead     stamp.Nanos `json:"head_read"`
-	BodyRead     stamp.Nanos `json:"body_read,omitempty"`
-	Queued       stamp.Nanos `json:"queued,omitempty"` // handed to the engine
+	Accepted stamp.Nanos `json:"accepted,omitempty"` // the connection
+	// RequestReceived is when the kernel received the request's first bytes, by
+	// the socket's own stamp and however late they were read; RequestStart is when
+	// this server had read them. Over HTTP/1.1 only, the former on Linux. Where
+	// several segments waited together it is the last one's.
+	RequestReceived stamp.Nanos `json:"request_received,omitempty"`
+	RequestStart    stamp.Nanos `json:"request_start,omitempty"`
+	HeadRead        stamp.Nanos `json:"head_read"`
+	BodyRead        stamp.Nanos `json:"body_read,omitempty"`
+	Queued          stamp.Nanos `json:"queued,omitempty"` // handed to the engine
 	// As the engine scheduled them: the first choice's admission, the end of the
 	// last prompt's prefill, the last token of all.
 	Admitted  stamp.Nanos `json:"admitted,omitempty"`
 	Prefilled stamp.Nanos `json:"prefilled,omitempty"`
 	Decoded   stamp.Nanos `json:"decoded,omitempty"`
-	Ended     stamp.Nanos `json:"ended"` // nothing more was done for the request
+	// Spread is how long after the engine made them the tokens of the first choice
+	// were due to leave (Config.SpreadTokens).
+	Spread time.Duration `json:"spread_ns,omitempty"`
+	Ended  stamp.Nanos   `json:"ended"` // nothing more was done for the request
 
 	RequestBytes  int64   `json:"request_bytes"` // body
 	ResponseBytes int64   `json:"response_bytes"`
