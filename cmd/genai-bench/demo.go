@@ -1,23 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/genai-bench/genai-bench/core/tokenizer/demo"
 )
-
-// demoStart bounds how long the simulator may take to listen.
-const demoStart = 20 * time.Second
 
 func (a *app) demoCommand() *cobra.Command {
 	var base string
@@ -51,11 +44,12 @@ func (a *app) demo(ctx context.Context, base string) error {
 	if err := demo.WriteTo(tokenizer); err != nil {
 		return fmt.Errorf("demo: writing the tokenizer: %w", err)
 	}
-	address, stop, err := a.startSimulator(ctx)
+	simulator, err := a.startSimulator(ctx, "--spread-tokens")
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	defer stop()
+	defer simulator.stop()
+	address := simulator.address
 	args := []string{
 		"benchmark", "--api-backend", "vllm", "--api-base", address, "--api-key", "demo",
 		"--api-model-name", "simulator", "--model-tokenizer", tokenizer, "--task", "text-to-text",
@@ -74,43 +68,4 @@ func (a *app) demo(ctx context.Context, base string) error {
 		return withCode(code, "demo: the benchmark did not end well (see above)")
 	}
 	return nil
-}
-
-// startSimulator starts this program's simulator as a process of its own, so
-// that the two do not share a scheduler, and waits until it listens.
-func (a *app) startSimulator(ctx context.Context) (address string, stop func(), err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, a.executable, "simulator", "--listen", "127.0.0.1:0", "--model", "simulator", "--quiet", "--spread-tokens")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		cancel()
-		return "", nil, err
-	}
-	cmd.Stderr = a.stderr
-	if err := cmd.Start(); err != nil {
-		cancel()
-		return "", nil, fmt.Errorf("starting the simulator: %w", err)
-	}
-	stop = func() {
-		cancel()
-		// Killed on purpose: its exit status says nothing.
-		_ = cmd.Wait()
-	}
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(out).ReadString('\n')
-		line <- text
-		_, _ = io.Copy(io.Discard, out)
-	}()
-	select {
-	case text := <-line:
-		if at := strings.Index(text, "http://"); at >= 0 {
-			return strings.TrimSpace(text[at:]), stop, nil
-		}
-		stop()
-		return "", nil, fmt.Errorf("the simulator ended before it listened: %q", strings.TrimSpace(text))
-	case <-time.After(demoStart):
-		stop()
-		return "", nil, fmt.Errorf("the simulator did not listen within %s", demoStart)
-	}
 }

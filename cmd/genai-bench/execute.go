@@ -108,6 +108,9 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	display.Close()
 	pool.Close()
 	b.noteLaterBadRows()
+	if b.core.Calibrate && runErr == nil && !result.Interrupted && result.Completed > 0 {
+		b.attach(ctx, plan, folder, metadata, interrupt, logger)
+	}
 	reportErr := b.report(folder.Path())
 	return b.verdict(result, runErr, reportErr)
 }

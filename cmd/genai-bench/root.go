@@ -92,7 +92,7 @@ its own error beside its numbers.`,
 	root.SetVersionTemplate("genai-bench version {{.Version}}\n")
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(cmd, a.stdout, a.width()) })
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	root.AddCommand(a.benchmarkCommand(), a.recoverCommand(), a.pluginsCommand(), a.tokenizeCommand(), a.simulatorCommand(), a.demoCommand())
+	root.AddCommand(a.benchmarkCommand(), a.recoverCommand(), a.pluginsCommand(), a.tokenizeCommand(), a.simulatorCommand(), a.calibrateCommand(), a.demoCommand())
 	return root
 }
 

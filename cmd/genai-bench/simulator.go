@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strconv"
@@ -59,6 +60,9 @@ type simulatorOptions struct {
 	quiet      bool
 	// addressFile is where the address is written when the server listens.
 	addressFile string
+	// lease: standard input is held open by whoever started this; its end is this
+	// program's.
+	lease bool
 }
 
 func (o *simulatorOptions) declare(fs *pflag.FlagSet) {
@@ -83,6 +87,8 @@ func (o *simulatorOptions) declare(fs *pflag.FlagSet) {
 	fs.Float64Var(&c.EOSProbability, "eos-probability", c.EOSProbability, "chance that an answer ends after a token, where the request does not forbid it")
 	fs.StringArrayVar(&o.faults, "fault", nil, "RATE:FAULT, repeatable: a share of the requests gets a fault")
 	fs.StringVar(&o.addressFile, "address-file", "", "file that gets the address once the server listens, for scripts")
+	fs.BoolVar(&o.lease, "end-with-stdin", false, "end when standard input does")
+	_ = fs.MarkHidden("end-with-stdin") // it exists: it was declared in the line before
 	fs.BoolVar(&o.quiet, "quiet", false, "print nothing but the address")
 }
 
@@ -206,6 +212,14 @@ func (a *app) simulate(ctx context.Context, o *simulatorOptions, flags *pflag.Fl
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if o.lease {
+		var lost context.CancelFunc
+		ctx, lost = context.WithCancel(ctx)
+		go func() {
+			_, _ = io.Copy(io.Discard, a.stdin) // any end of it is the end
+			lost()
+		}()
+	}
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for {

@@ -3,6 +3,7 @@ package experiment
 import (
 	"encoding/json"
 
+	"github.com/genai-bench/genai-bench/core/calibrate"
 	"github.com/genai-bench/genai-bench/core/metrics"
 )
 
@@ -49,6 +50,9 @@ type Metadata struct {
 	Host            *HostMetadata      `json:"host,omitempty"`
 	StartedAt       string             `json:"started_at,omitempty"` // RFC 3339
 	Tokenizer       *TokenizerMetadata `json:"tokenizer,omitempty"`
+	// Calibration is how far this tool's times were off at the experiment's levels;
+	// nil: that was not asked.
+	Calibration *calibrate.Calibration `json:\"calibration,omitempty\"`
 	// Workloads say what was sent, a run each, in their order.
 	Workloads     []WorkloadMetadata `json:"workloads,omitempty"`
 	Trace         *TraceMetadata     `json:"trace,omitempty"`

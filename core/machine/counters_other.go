@@ -13,3 +13,5 @@ func read([]int) counters {
 }
 
 func peakRSS() float64 { return math.NaN() }
+
+func process(int) (float64, bool) { return 0, false }

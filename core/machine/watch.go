@@ -125,3 +125,12 @@ func (w *Watch) Stop() Usage {
 	}
 	return u
 }
+
+// Process is the CPU time that a process has used, in seconds; NaN where it is
+// not known.
+func Process(pid int) float64 {
+	if seconds, ok := process(pid); ok {
+		return seconds
+	}
+	return math.NaN()
+}

@@ -109,6 +109,7 @@ type Benchmark struct {
 	SaveTexts            bool
 	Goodput              []metrics.Objective
 	Strict               bool
+	Calibrate            bool
 
 	// This program
 	Config      string

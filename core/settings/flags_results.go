@@ -15,6 +15,7 @@ func (b *Benchmark) results(d declarer) {
 	d.text(&b.LogDir, "log-dir", "folder for the log; default is the experiment's own")
 	d.value(&objectives{&b.Goodput}, "goodput", "limit that a request must meet to count as good, repeatable, as ttft:100 (ms), tpot:20ms, e2e:3s; failed requests count against; "+strings.Join(metrics.ObjectiveMetrics(), ", ")+" are known")
 	d.flag(&b.Strict, "strict", "exit code 3 where a run has a warning for which its figures are not to be trusted")
+	d.flag(&b.Calibrate, "calibrate", "after the last run, find out how far this tool's times are off on this machine at each level (some 8 s each), and say so in the report")
 	d.flag(&b.SaveTexts, "save-texts", "keep the text of every answer in the journal")
 }
 
