@@ -25,7 +25,7 @@ func (a *app) report(folder string) error {
 		return nil
 	}
 	fmt.Fprintln(a.stdout)
-	tableErr := table.Write(a.stdout, loaded, table.Options{Width: a.width()})
+	tableErr := table.Write(a.stdout, loaded, table.Options{Width: a.width(), Dim: a.stdoutTerminal && a.getenv("NO_COLOR") == ""})
 	pictures, plotErr := plot.Write(folder, loaded)
 	if len(pictures) > 0 {
 		fmt.Fprintf(a.stdout, "Chart: %s\n", pictures[0])

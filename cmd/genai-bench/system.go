@@ -17,8 +17,9 @@ type system struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	// Whether each is a terminal: questions need a terminal to answer at, the
-	// status line one to be drawn on.
+	// status line one to be drawn on, grey one to be shown on.
 	stdinTerminal  bool
+	stdoutTerminal bool
 	stderrTerminal bool
 	width          func() int // columns of the terminal; 0: not known
 
@@ -35,6 +36,7 @@ func thisSystem() system {
 		stdout:         os.Stdout,
 		stderr:         os.Stderr,
 		stdinTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
+		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		width: func() int {
 			columns, _, err := term.GetSize(int(os.Stderr.Fd()))

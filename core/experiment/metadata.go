@@ -52,7 +52,7 @@ type Metadata struct {
 	Tokenizer       *TokenizerMetadata `json:"tokenizer,omitempty"`
 	// Calibration is how far this tool's times were off at the experiment's levels;
 	// nil: that was not asked.
-	Calibration *calibrate.Calibration `json:\"calibration,omitempty\"`
+	Calibration *calibrate.Calibration `json:"calibration,omitempty"`
 	// Workloads say what was sent, a run each, in their order.
 	Workloads     []WorkloadMetadata `json:"workloads,omitempty"`
 	Trace         *TraceMetadata     `json:"trace,omitempty"`

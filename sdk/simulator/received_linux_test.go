@@ -23,7 +23,7 @@ func TestRequestsAreStampedByTheKernel(t *testing.T) {
 	}
 	defer conn.Close()
 	send := func(id string) (before, after stamp.Nanos) {
-		text := fmt.Sprintf("POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\nContent-Length: %d\r\n\r\n%s", id, len(streamBody), streamBody)
+		text := fmt.Sprintf("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\nContent-Length: %d\r\n\r\n%s", id, len(streamBody), streamBody)
 		before = stamp.Now()
 		if _, err := io.WriteString(conn, text); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/genai-bench/genai-bench/core/calibrate"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -15,6 +16,9 @@ type column struct {
 	head    string // two lines
 	latency bool   // belongs to the latencies' table, where there are two
 	value   func(*metrics.Aggregate) string
+	// Of a latency that this tool measures with an error.
+	metric calibrate.Metric
+	figure func(*metrics.Aggregate) metrics.Value
 }
 
 func figure(head string, of func(*metrics.Aggregate) metrics.Value) column {
@@ -24,6 +28,13 @@ func figure(head string, of func(*metrics.Aggregate) metrics.Value) column {
 func latency(head string, of func(*metrics.Aggregate) metrics.Value) column {
 	c := figure(head, of)
 	c.latency = true
+	return c
+}
+
+// timed is a latency whose error is that of a metric.
+func timed(m calibrate.Metric, head string, of func(*metrics.Aggregate) metrics.Value) column {
+	c := latency(head, of)
+	c.metric, c.figure = m, of
 	return c
 }
 
@@ -112,8 +123,8 @@ func throughput(task backend.Task) []column {
 // latencies are the times that mean something for a task. Those with a star are
 // from when the schedule of an open loop wanted the request sent.
 func latencies(task backend.Task) []column {
-	intended := func(head string, of func(*metrics.Aggregate) metrics.Value) column {
-		return latency(head, func(a *metrics.Aggregate) metrics.Value {
+	intended := func(m calibrate.Metric, head string, of func(*metrics.Aggregate) metrics.Value) column {
+		return timed(m, head, func(a *metrics.Aggregate) metrics.Value {
 			if a.RequestRate <= 0 {
 				return metrics.None()
 			}
@@ -123,20 +134,20 @@ func latencies(task backend.Task) []column {
 	var columns []column
 	if first := metrics.FirstOutput(task); first != "" {
 		columns = append(columns,
-			latency(first+"\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P50 }),
-			latency(first+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P99 }),
-			intended(first+star+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.TTFTFromIntended.P99 }))
+			timed(calibrate.TTFT, first+"\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P50 }),
+			timed(calibrate.TTFT, first+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TTFT.P99 }),
+			intended(calibrate.TTFT, first+star+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.TTFTFromIntended.P99 }))
 	}
 	if metrics.Generates(task) {
 		columns = append(columns,
-			latency("TPOT\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P50 }),
-			latency("TPOT\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P99 }),
-			latency("ITL\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.ITL.P99 }))
+			timed(calibrate.TPOT, "TPOT\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P50 }),
+			timed(calibrate.TPOT, "TPOT\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.TPOT.P99 }),
+			timed(calibrate.ITL, "ITL\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.ITL.P99 }))
 	}
 	return append(columns,
-		latency("E2E\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P50 }),
-		latency("E2E\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P99 }),
-		intended("E2E"+star+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.E2EFromIntended.P99 }))
+		timed(calibrate.E2E, "E2E\np50", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P50 }),
+		timed(calibrate.E2E, "E2E\np99", func(a *metrics.Aggregate) metrics.Value { return a.Stats.E2ELatency.P99 }),
+		intended(calibrate.E2E, "E2E"+star+"\np99", func(a *metrics.Aggregate) metrics.Value { return a.AddedStats.E2EFromIntended.P99 }))
 }
 
 // star marks latencies from the intended send.

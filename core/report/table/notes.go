@@ -194,6 +194,9 @@ func (p *printer) clocks() string {
 		return "" // nothing was stamped: a share of no events says nothing
 	}
 	text := "Timed by: " + strings.Join(parts, ", ") + "."
+	if note := plain(p.e.Metadata.ClockNote); note != "" {
+		text += " A better clock: " + strings.TrimSuffix(note, ".") + "."
+	}
 	if bundled.Exists() {
 		text += fmt.Sprintf(" Output events read several at a time: at most %.1f %% in a run.", 100*float64(bundled))
 	}

@@ -21,6 +21,9 @@ import (
 // Options say how to print.
 type Options struct {
 	Width int // of the terminal in columns; 0: not limited
+	// Dim shows figures that are smaller than this tool's own error in grey, by
+	// codes for a terminal. They have a mark in any case.
+	Dim bool
 }
 
 // Write prints the experiment. Where one table is too wide there are two, of
@@ -31,21 +34,23 @@ func Write(w io.Writer, e *experiment.Loaded, o Options) error {
 	p.head, p.word, p.level = levelColumn(e.Runs)
 	task := backend.Task(e.Metadata.Task)
 	columns := present(columnsOf(task), e.Runs)
-	var text string
-	for _, layout := range []func([]column) (string, error){p.whole, p.halves, p.byScenario} {
-		var err error
-		if text, err = layout(columns); err != nil {
-			return fmt.Errorf("table: %w", err)
-		}
-		if o.Width == 0 || widest(text) <= o.Width {
-			break
-		}
+	text, err := p.fitted(columns)
+	if err != nil {
+		return fmt.Errorf("table: %w", err)
 	}
 	turns, err := p.turns()
 	if err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
-	text = p.limits() + text + p.caption(columns) + turns + p.failures() + p.tokens(task) + p.clocks() + p.warnings()
+	marked := doubtfulCell.MatchString(text)
+	if o.Dim {
+		text = grey(text)
+	}
+	client, err := p.client()
+	if err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	text = p.limits() + text + p.caption(columns) + turns + p.failures() + p.tokens(task) + client + p.clocks() + p.ownError(marked) + p.warnings()
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
@@ -81,6 +86,16 @@ func (p *printer) caption(columns []column) string {
 		return ""
 	}
 	return p.wrap(strings.Join(parts, ". ")+".", "", "") + "\n"
+}
+
+// fitted lays columns out so that they fit, as far as they can.
+func (p *printer) fitted(columns []column) (text string, err error) {
+	for _, layout := range []func([]column) (string, error){p.whole, p.halves, p.byScenario} {
+		if text, err = layout(columns); err != nil || p.width == 0 || widest(text) <= p.width {
+			break
+		}
+	}
+	return text, err
 }
 
 // whole is everything in one table.
@@ -136,12 +151,17 @@ func ofKind(columns []column, latency bool) []column {
 }
 
 func (p *printer) two(columns []column, runs []experiment.Run) (string, error) {
-	throughput, err := p.table(ofKind(columns, false), runs, true)
-	if err != nil {
-		return "", err
+	both := ""
+	for _, latency := range []bool{false, true} {
+		if half := ofKind(columns, latency); len(half) > 0 {
+			text, err := p.table(half, runs, true)
+			if err != nil {
+				return "", err
+			}
+			both += text
+		}
 	}
-	latencies, err := p.table(ofKind(columns, true), runs, true)
-	return throughput + latencies, err
+	return both, nil
 }
 
 // table renders columns of runs, with the scenario where it changes.
@@ -172,7 +192,7 @@ func (p *printer) table(columns []column, runs []experiment.Run, scenarios bool)
 		}
 		row = append(row, p.level(r))
 		for _, c := range columns {
-			row = append(row, c.value(&r.Figures))
+			row = append(row, p.cell(c, r))
 		}
 		rows = append(rows, row)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/genai-bench/genai-bench/core/calibrate"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/metrics"
 	"github.com/genai-bench/genai-bench/core/report/table"
@@ -120,6 +122,31 @@ func ofTask(task string) *experiment.Loaded {
 	}
 }
 
+// calibrated is an experiment whose machine cannot tell times below 5 ms at one
+// level, and was not calibrated at the other.
+func calibrated() *experiment.Loaded {
+	e := own()
+	e.Metadata.Clock, e.Metadata.ClockNote = "socket", "run as root for the packet clock"
+	for i := range e.Runs {
+		a := &e.Runs[i].Figures
+		a.Clocks, a.BundledShare = map[string]int{"socket": 1000}, 0.031
+		a.AddedStats.DispatchLateness, a.AddedStats.SendLateness, a.AddedStats.ReadLag = stats(0, 0.00001), stats(0.00001, 0.00004), stats(0.00002, 0.0013)
+		a.Client = &metrics.Client{CPUs: 2, CoreCPUSeconds: 0.4, PluginCPUSeconds: 0.9, MachineCPUShare: 0.31}
+	}
+	of := func(ms metrics.Value) calibrate.Errors {
+		return calibrate.Errors{Quantiles: calibrate.Quantiles{P50: ms / 9, P99: ms, Max: 2 * ms}, N: 900}
+	}
+	l := calibrate.NewJoiner().Level()
+	l.Rate, l.StepMS, l.Requests = 100, 4, 900
+	l.Groups = []calibrate.Group{
+		{Clock: "socket", Requests: 900, TTFT: of(0.31), TPOT: of(5), ITL: of(9.2), E2E: of(0.4)},
+		{Clock: "socket", New: true, Requests: 64, TTFT: of(400), TPOT: of(400), ITL: of(400), E2E: of(400)},
+	}
+	l.ClientLimits = []string{"CPU usage was above 90 %"}
+	e.Metadata.Calibration = &calibrate.Calibration{Clock: "socket", Levels: []calibrate.Level{l}}
+	return e
+}
+
 func TestGolden(t *testing.T) {
 	allFailed := own()
 	allFailed.Runs = allFailed.Runs[:1]
@@ -146,19 +173,22 @@ func TestGolden(t *testing.T) {
 		"rerank":            {ofTask("text-to-rerank"), 80},
 		"turns-110":         {ofTurns(), 110},
 		"turns-60":          {ofTurns(), 60},
+		"calibrated-120":    {calibrated(), 120},
+		"calibrated-dim":    {calibrated(), 120},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := table.Write(&got, c.experiment, table.Options{Width: c.width}); err != nil {
+			dim := strings.HasSuffix(name, "-dim")
+			if err := table.Write(&got, c.experiment, table.Options{Width: c.width, Dim: dim}); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(got.String()) {
 				line = strings.TrimSuffix(line, "\n")
-				if w := displaywidth.String(line); c.width >= 60 && w > c.width {
+				if w := displaywidth.String(sgr.ReplaceAllString(line, "")); c.width >= 60 && w > c.width {
 					t.Errorf("a line is %d columns wide: %q", w, line)
 				}
-				if strings.ContainsAny(line, "\x1b\r\t") {
+				if strings.ContainsAny(sgr.ReplaceAllString(line, ""), "\x1b\r\t") || !dim && sgr.MatchString(line) {
 					t.Errorf("a character that commands terminals is in %q", line)
 				}
 			}
@@ -178,6 +208,9 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// sgr are the codes for grey and its end.
+var sgr = regexp.MustCompile("\x1b\\[[02]m")
 
 // TestFiguresAreThoseOfTheRunFiles reads numbers back out of the text.
 func TestFiguresAreThoseOfTheRunFiles(t *testing.T) {
@@ -204,6 +237,38 @@ func TestFiguresAreThoseOfTheRunFiles(t *testing.T) {
 	}
 	if row != len(e.Runs) {
 		t.Errorf("%d rows of %d runs in\n%s", row, len(e.Runs), got.String())
+	}
+}
+
+// TestOnlyWhatIsBelowTheErrorIsMarked: at 100 req/s TPOT is known to 5 ms and
+// ITL to 9.2; at 0.5 nothing was measured, and nothing is marked.
+func TestOnlyWhatIsBelowTheErrorIsMarked(t *testing.T) {
+	for name, change := range map[string]func(*experiment.Loaded){
+		"milliseconds": func(*experiment.Loaded) {},
+		"seconds":      func(e *experiment.Loaded) { e.Metadata.MetricsTimeUnit = metrics.InSeconds },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := calibrated()
+			change(e)
+			var got bytes.Buffer
+			if err := table.Write(&got, e, table.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			var marked []string
+			for _, word := range strings.Fields(got.String()) {
+				if strings.HasPrefix(word, "~") && len(word) > 1 {
+					marked = append(marked, word)
+				}
+			}
+			// TPOT p50 and ITL p99; TPOT p99 is 6.16 ms.
+			want := []string{"~4.02", "~9.10"}
+			if name == "seconds" {
+				want = []string{"~0.00402", "~0.00910"}
+			}
+			if diff := cmp.Diff(want, marked); diff != "" {
+				t.Errorf("marked (-want +got):\n%s\nin\n%s", diff, got.String())
+			}
+		})
 	}
 }
 
