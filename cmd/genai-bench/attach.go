@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/pflag"
 
 	"github.com/genai-bench/genai-bench/core/bench"
 	"github.com/genai-bench/genai-bench/core/calibrate"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/metrics"
-	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/core/settings"
 )
 
 // What the loads of an experiment are calibrated with: its own pace, as far as a
@@ -49,14 +50,12 @@ func (b *benchmarking) attach(ctx context.Context, plan *bench.Plan, folder *exp
 
 // rehearse measures loads until one fails or the user wants an end.
 func (b *benchmarking) rehearse(ctx context.Context, loads []rehearsal, interrupt <-chan struct{}, logger hclog.Logger) (*calibrate.Calibration, error) {
-	core := *b.core
-	// What is the experiment's, and not this machine's.
-	core.ExperimentBaseDir, core.DatasetPath, core.CountTemplate, core.Goodput = "", "", false, nil
-	core.Headers, core.RequestParams, core.StopOn, core.Proxy = nil, nil, nil, ""
-	core.PrefixLen, core.PrefixRatio, core.AbortRate, core.MaxRequestsPerRun = 0, 0, 0, 0
-	core.WarmupRatio, core.WarmupRequests, core.WarmupTime = 0, 0, 0
-	core.CooldownRatio, core.CooldownRequests, core.CooldownTime = 0, 0, 0
-	core.DrainTimeout = 10 * time.Second
+	// Of the experiment only what is this machine's: the rest is the server's or
+	// the workload's.
+	core := *settings.CalibrateFlags(pflag.NewFlagSet("calibrate", pflag.ContinueOnError))
+	of := b.core
+	core.Clock, core.NumWorkers, core.Seed, core.PluginDirs = of.Clock, of.NumWorkers, of.Seed, of.PluginDirs
+	core.ExecutionEngine, core.Distribution, core.Burstiness = of.ExecutionEngine, of.Distribution, of.Burstiness
 	r, done, err := b.newRehearser(ctx, core, false, interrupt, logger)
 	if err != nil {
 		return nil, err
@@ -112,7 +111,3 @@ func (b *benchmarking) rehearsals(plan *bench.Plan, folder string) ([]rehearsal,
 	}
 	return loads, nil
 }
-
-// calibratable tells whether a task's answers are streams of tokens, for which
-// the simulator's are a rehearsal.
-func calibratable(task backend.Task) bool { return metrics.Generates(task) }

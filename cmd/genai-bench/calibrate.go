@@ -228,7 +228,7 @@ func (c *calibrating) search(ctx context.Context, until time.Time) (ended string
 	for i := range c.rehearser.result.Levels {
 		note(&c.rehearser.result.Levels[i])
 	}
-	longest := time.Duration(0)
+	longest := min(c.core.MaxTimePerRun, searchRun)
 	for !c.stopped(ctx) {
 		var next float64
 		switch {
@@ -269,8 +269,8 @@ func (c *calibrating) search(ctx context.Context, until time.Time) (ended string
 			return fmt.Sprintf("at %s no answer was whole", l), nil
 		}
 		note(l)
-		if l.Behind() && beyond == 0 {
-			return fmt.Sprintf("at %s the simulator itself was behind", l), nil
+		if l.Saturated() && beyond == 0 {
+			return fmt.Sprintf("at %s the simulator itself could not keep up", l), nil
 		}
 	}
 	return "interrupted", nil

@@ -17,10 +17,12 @@ import (
 	"github.com/genai-bench/genai-bench/core/bench"
 	"github.com/genai-bench/genai-bench/core/calibrate"
 	"github.com/genai-bench/genai-bench/core/catalog"
+	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/experiment"
 	"github.com/genai-bench/genai-bench/core/live"
 	"github.com/genai-bench/genai-bench/core/machine"
 	"github.com/genai-bench/genai-bench/core/metrics"
+	"github.com/genai-bench/genai-bench/core/prompt"
 	"github.com/genai-bench/genai-bench/core/settings"
 	"github.com/genai-bench/genai-bench/core/tokenizer/demo"
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -77,19 +79,18 @@ func (a *app) newRehearser(ctx context.Context, core settings.Benchmark, spread 
 	if r.root == "" {
 		r.root = work
 	}
-	s := &r.core
-	s.ModelTokenizer = filepath.Join(work, "tokenizer")
-	if err := demo.WriteTo(s.ModelTokenizer); err != nil {
-		done()
-		return nil, nil, fmt.Errorf("writing the tokenizer: %w", err)
+	words, err := demo.Load()
+	if err == nil {
+		r.workload.Tokenizer = words
+		r.workload.Corpus, err = prompt.NewCorpus(words, "demo", dataset.BuiltIn())
 	}
+	if err != nil {
+		done()
+		return nil, nil, fmt.Errorf("what prompts are made of: %w", err)
+	}
+	s := &r.core
 	s.APIBackend, s.APIModelName, s.Model, s.Task = r.description.Name, "simulator", "simulator", string(backend.TextToText)
 	s.Stream, s.MetricsTimeUnit, s.PauseBetweenRuns = true, "ms", 0
-	var problems settings.Problems
-	if r.workload, problems = (&benchmarking{app: a, core: s}).workload(ctx); len(problems) > 0 {
-		done()
-		return nil, nil, problems.Err()
-	}
 	r.result = calibrate.Calibration{
 		At: time.Now().Format(time.RFC3339), Backend: r.description.Name, Workers: max(s.NumWorkers, 1), Spread: spread, Levels: []calibrate.Level{},
 	}

@@ -121,10 +121,19 @@ func NewPlan(s *settings.Benchmark, d backend.Description, options option.Values
 	c.chatTemplate()
 	c.params()
 	c.goodput()
+	c.calibrate()
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
 	return p, nil
+}
+
+// calibrate leaves --calibrate out where there is nothing to rehearse.
+func (c *checker) calibrate() {
+	if s := c.plan.Settings; s.Calibrate && !metrics.Generates(c.plan.Task) {
+		s.Calibrate = false
+		c.warn("--calibrate is left out: the answers of %s are no streams of tokens, which are what is held against a simulator", c.plan.Task)
+	}
 }
 
 type checker struct {

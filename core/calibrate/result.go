@@ -237,6 +237,12 @@ func (l *Level) Behind() bool {
 	return l.Server.Late.P99.Exists() && float64(l.Server.Late.P99) > behindAt*l.StepMS
 }
 
+// Saturated tells that the simulator had no CPU left for its schedule: half of
+// its tokens were late by more than a step, and more load would be no more.
+func (l *Level) Saturated() bool {
+	return l.Server.Late.P50.Exists() && float64(l.Server.Late.P50) > behindAt*l.StepMS
+}
+
 // Warnings are what a reader of a level must know, each a sentence.
 func (l *Level) Warnings() []string {
 	var list []string

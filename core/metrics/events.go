@@ -103,7 +103,10 @@ func (s *spread) stats() Stats {
 	}
 	n := float64(s.n)
 	mean := s.sum / n
-	at := func(q float64) Value { return Seconds(time.Duration(s.h.ValueAtQuantile(q))) }
+	// The histogram's values are rounded, and 0 is 1 ns to it; the extremes are exact.
+	at := func(q float64) Value {
+		return Seconds(min(max(time.Duration(s.h.ValueAtQuantile(q)), s.min), s.max))
+	}
 	return Stats{
 		Min: Seconds(s.min), Max: Seconds(s.max), Mean: Value(mean), Sum: Value(s.sum),
 		Stddev: Value(math.Sqrt(max(s.squares/n-mean*mean, 0))),
