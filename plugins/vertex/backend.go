@@ -170,6 +170,9 @@ func (w wiring) asker() asker {
 	case w.failed():
 		client.Close()
 		return nil
+	case w.config.Options.String(optionTransport) == transportGRPC:
+		client.Close() // it has checked the settings
+		return w.grpc(params)
 	}
 	shape := map[string]shape{apiGemini: gemini{}, apiAnthropic: anthropic{}, apiPredict: predict{}}[w.api]
 	return &rest{wiring: w, client: client, params: params, shape: shape}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"log"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,7 +13,10 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // Google's gRPC client says at each Open that it is deprecated
+	goleak.VerifyTestMain(m)
+}
 
 // suite is the conformance suite with an API key.
 func suite(e *emulator) backendtest.Suite {

@@ -44,14 +44,22 @@ func classify(_ int, r jsonhttp.Report) fault.Class {
 	return classes[strings.ToUpper(r.Code)]
 }
 
+// refusedHints say, by the way to authenticate, what to do about a refusal.
+var refusedHints = map[string]string{
+	authAPIKey:         "check --api-key, --model-api-key or GCP_API_KEY: a key of Google Cloud that Vertex AI may use",
+	authToken:          "check --gcp-access-token or GCP_ACCESS_TOKEN: a token lasts an hour, and gcloud auth print-access-token prints a new one",
+	authServiceAccount: credentialsHint,
+	authADC:            credentialsHint,
+	authNone:           "nothing authenticates (--gcp-auth " + authNone + "): give --api-key, --gcp-access-token or --gcp-credentials-path, or --gcp-auth " + authADC,
+}
+
 // explain says what a user can do about a failure.
 func (w wiring) explain(failure *fault.Error) {
 	message := strings.ToLower(failure.Message)
 	switch failure.Class {
 	case fault.Auth:
-		failure.Hint = credentialsHint
-		if w.credentials.auth == authAPIKey {
-			failure.Hint = "check --api-key, --model-api-key or GCP_API_KEY: a key of Google Cloud that Vertex AI may use"
+		if failure.Hint == "" || w.api == apiOpenAI { // a failure to get a token has its own
+			failure.Hint = refusedHints[w.credentials.auth]
 		}
 		if strings.Contains(message, "api key not valid") || strings.Contains(message, "api keys are not supported") {
 			failure.Hint = "this API takes no such key: " + credentialsHint

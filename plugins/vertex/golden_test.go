@@ -223,6 +223,7 @@ func TestWireGolden(t *testing.T) {
 				config.Options[optionCredentials] = account.file(t, listening.URL)
 			}
 			outcome := outcomeOf(t, config, c.request())
+			listening.Close() // which waits for the handler
 			compareRequest(t, name, server)
 			compareAnswer(t, name, outcome)
 		})
@@ -339,6 +340,7 @@ func TestExpressMode(t *testing.T) {
 		Task: c.Task, Model: c.flag("api-model-name"), HTTP: backend.HTTP{Proxy: "none"}, APIBase: listening.URL,
 		Options: option.Values{optionModelAPIKey: secret.New(c.flag("model-api-key"))},
 	}, c.request())
+	listening.Close() // which waits for the handler
 	if o.Error != nil || server.request.URL.RequestURI() != "/v1/publishers/google/models/gemini-1.5-flash:streamGenerateContent?alt=sse" {
 		t.Errorf("%v, %s", o.Error, server.request.URL)
 	}

@@ -209,9 +209,6 @@ func (o *opening) api() string {
 		}
 	}
 	transport := o.config.Options.String(optionTransport)
-	if transport == transportGRPC && api == apiGemini {
-		o.refuse(optionTransport, "use --gcp-transport rest", "grpc is not there yet")
-	}
 	switch {
 	case transport == transportGRPC && api != apiGemini:
 		o.refuse(optionTransport, "use --gcp-transport rest", "grpc is for Gemini only; this model is asked by %s", api)

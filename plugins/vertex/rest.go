@@ -63,29 +63,30 @@ func (c *rest) do(ctx context.Context, r *backend.Request, rec *backend.Recorder
 
 // parameters are the user's for one request: those of all requests, then its own.
 // A parameter "stream" is taken out of them.
-func (c *rest) parameters(r *backend.Request) (params jsonhttp.Object, stream bool, failure *fault.Error) {
+func parameters(ofAll jsonhttp.Object, r *backend.Request) (params jsonhttp.Object, stream bool, failure *fault.Error) {
 	own, err := jsonhttp.ParseObject(r.Params)
 	if err != nil {
 		return nil, false, fault.New(fault.InvalidRequest, "the request's parameters are no JSON object: %v", err)
 	}
-	params = slices.Clone(c.params)
+	params = slices.Clone(ofAll)
 	params.Merge(own)
 	stream = r.Chat != nil && r.Chat.Stream
 	if said := params.Get("stream"); said != nil {
 		stream = string(said) == "true"
 		params.Remove("stream")
 	}
-	return params, stream && c.shape.streams(), nil
+	return params, stream, nil
 }
 
 func (c *rest) exchange(ctx context.Context, r *backend.Request, rec *backend.Recorder, exchange *stamp.Exchange) *fault.Error {
 	if (r.Embed != nil) != (c.config.Task == backend.TextToEmbeddings) {
 		return fault.New(fault.InvalidRequest, "the backend was opened for %s, and this is another request", c.config.Task)
 	}
-	params, stream, failure := c.parameters(r)
+	params, stream, failure := parameters(c.params, r)
 	if failure != nil {
 		return failure
 	}
+	stream = stream && c.shape.streams()
 	model := r.Model
 	if model == "" {
 		model = c.config.Model

@@ -178,6 +178,7 @@ func (k *kit) abortsAfterEvents(t *testing.T) {
 
 func (k *kit) abortsAfterTime(t *testing.T) {
 	s := k.open(t, setup{})
+	s.doOK(t, s.request("")) // there is a connection, so that the request gets to the server in time
 	r := s.request("stall=before-head")
 	r.Abort.After = 50 * time.Millisecond
 	if o := s.do(t, r); o.Status != backend.StatusAborted {

@@ -60,7 +60,7 @@ func New(o Options) (*Client, error) {
 		}
 		c.replaced[http.CanonicalHeaderKey(field.Name)] = true
 	}
-	if c.tls, err = tlsConfig(o.TLS); err != nil {
+	if c.tls, err = TLSConfig(o.TLS); err != nil {
 		return nil, err
 	}
 	if c.proxy, err = proxies(o.HTTP.Proxy); err != nil {

@@ -15,7 +15,9 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
-func tlsConfig(o backend.TLS) (*tls.Config, error) {
+// TLSConfig is how connections are secured: with the authorities and the client's
+// certificate of o, and HTTP/1.1 as the protocol. It reads the files.
+func TLSConfig(o backend.TLS) (*tls.Config, error) {
 	config := &tls.Config{
 		NextProtos:         []string{"http/1.1"},
 		InsecureSkipVerify: o.Insecure, // the user's own word
