@@ -362,12 +362,13 @@ func (p *Plan) authConfig(effective json.RawMessage) json.RawMessage {
 		AuthType  string `json:"auth_type"`
 		HasAPIKey bool   `json:"has_api_key"`
 	}{}
+	keyed := !p.Settings.APIKey.IsZero() && p.Backend.APIKey != backend.Unused
 	if json.Unmarshal(effective, &said) != nil || said.AuthType == "" {
-		if said.AuthType = "none"; !p.Settings.APIKey.IsZero() {
+		if said.AuthType = "none"; keyed {
 			said.AuthType = "api_key"
 		}
 	}
-	said.HasAPIKey = !p.Settings.APIKey.IsZero()
+	said.HasAPIKey = keyed
 	text, err := json.Marshal(said)
 	if err != nil {
 		return nil // a string and a bool always marshal

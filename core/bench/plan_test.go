@@ -222,10 +222,14 @@ func TestMetadataSaysWhatAuthenticated(t *testing.T) {
 		"nothing":            {"", ``, `{"auth_type":"none","has_api_key":false}`},
 		"another form":       {"", `{"auth_type":7}`, `{"auth_type":"none","has_api_key":false}`},
 	} {
-		p := &bench.Plan{Settings: &settings.Benchmark{APIKey: secret.New(tc.key)}}
+		p := &bench.Plan{Settings: &settings.Benchmark{APIKey: secret.New(tc.key)}, Backend: backend.Description{APIKey: backend.Optional}}
 		m := p.Metadata(experiment.Metadata{BackendConfig: json.RawMessage(tc.effective)})
 		if got := string(m.AuthConfig); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+		p.Backend.APIKey = backend.Unused
+		if m := p.Metadata(experiment.Metadata{}); string(m.AuthConfig) != `{"auth_type":"none","has_api_key":false}` {
+			t.Errorf("%s, but the backend has no use for a key: %s", name, m.AuthConfig)
 		}
 	}
 }

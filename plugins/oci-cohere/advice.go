@@ -31,9 +31,11 @@ func adviceOf(c *checked) advice {
 // signatures: "Request Signatures" in Oracle's documentation.
 const skewMax = 5 * time.Minute
 
-// explain completes a failure that OCI answered with.
+// explain completes a failure; header is that of the answer, nil where none came.
 func (a advice) explain(e *fault.Error, header http.Header) {
 	switch e.Class {
+	case fault.DNS, fault.TLS, fault.Connect, fault.TimeoutConnect:
+		a.unreachable(e)
 	case fault.Auth:
 		e.Hint = a.auth(header)
 	case fault.Permission:
@@ -87,7 +89,7 @@ func (a advice) auth(header http.Header) string {
 	return fmt.Sprintf("check user, tenancy, fingerprint and key_file of profile [%s], and that the key is among the user's API keys in the console", a.profile)
 }
 
-// unreachable is what to do where no answer came.
+// unreachable is what to do where nobody was reached.
 func (a advice) unreachable(e *fault.Error) {
 	switch e.Class {
 	case fault.DNS:

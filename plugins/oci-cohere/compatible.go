@@ -22,6 +22,8 @@ import (
 type compatible struct {
 	client *openaiwire.Client // nil until Open
 	signer *auth.Signer       // nil: the user's own Authorization header goes out
+	task   backend.Task
+	advice advice
 	redact redactor
 }
 
@@ -78,7 +80,8 @@ func (k *compatible) Open(ctx context.Context, config backend.Config) (backend.O
 		EndpointPath: config.Options.String(optionEndpointPath),
 	}
 	k.redact = newRedactor(config, c.signer)
-	settings.Explain, settings.Redact = adviceOf(c).explain, k.redact.text
+	k.advice = adviceOf(c)
+	settings.Explain, settings.Redact = k.advice.explain, k.redact.text
 	settings.Config.RequestParams = k.ownParams(config.RequestParams)
 	if printable(c.compartment) {
 		settings.Header.Set(headerCompartment, c.compartment)
@@ -104,7 +107,7 @@ func (k *compatible) Open(ctx context.Context, config backend.Config) (backend.O
 		}
 		return backend.Opened{Problems: c.problems}, nil
 	}
-	k.client, k.signer = client, c.signer
+	k.client, k.signer, k.task = client, c.signer, config.Task
 	opened := c.opened(client.URL(taskSupport[config.Task].Requests[0]))
 	opened.Clock, opened.ClockNote = client.Clock()
 	return opened, nil
@@ -153,7 +156,9 @@ func printable(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }
 
-// Probe implements backend.Prober.
+// Probe implements backend.Prober. A request that names the model and asks for
+// nothing is refused with 400 where all else is right, and nothing is generated:
+// a list of models would not tell whether the compartment may use this one.
 func (k *compatible) Probe(ctx context.Context) (backend.Probe, error) {
 	if k.client == nil {
 		return backend.Probe{}, errNotOpen
@@ -163,8 +168,9 @@ func (k *compatible) Probe(ctx context.Context) (backend.Probe, error) {
 			return failedProbe(k.redact.fault(failure)), nil
 		}
 	}
-	probe, err := k.client.Probe(ctx)
+	probe, err := k.client.ProbeModelByRefusal(ctx, taskSupport[k.task].Requests[0])
 	if probe.Failure != nil {
+		k.advice.unreachable(probe.Failure)
 		probe.Failure = k.redact.fault(probe.Failure)
 	}
 	return probe, err

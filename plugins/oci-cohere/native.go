@@ -154,6 +154,9 @@ func (n *native) do(ctx context.Context, request *backend.Request, rec *backend.
 	defer cancel()
 	reply, failure := n.send(ctx, call, exchange)
 	if failure != nil {
+		if failure.Class != fault.Auth { // of the credentials, which says all itself
+			n.advice.explain(failure, nil)
+		}
 		return failure
 	}
 	defer func() { _ = reply.Body.Close() }() // never fails

@@ -28,7 +28,7 @@ func (n *native) Probe(ctx context.Context) (backend.Probe, error) {
 	var exchange stamp.Exchange
 	reply, failure := n.send(ctx, call, &exchange)
 	if failure != nil {
-		n.advice.unreachable(failure)
+		n.advice.explain(failure, nil)
 		return failedProbe(n.redact.fault(failure)), nil
 	}
 	defer func() { _ = reply.Body.Close() }() // never fails

@@ -181,6 +181,40 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestProbeOfTheCompatible: the same of the OpenAI-compatible endpoints, of each
+// task.
+func TestProbeOfTheCompatible(t *testing.T) {
+	a := newAccount(t)
+	stranger := a.stranger(t)
+	server := emulate(t, a)
+	for name, tc := range map[string]struct {
+		edit  func(*backend.Config)
+		class fault.Class // 0: all is well
+		part  string
+	}{
+		"all is well":                  {func(*backend.Config) {}, 0, ""},
+		"a key that OCI does not know": {func(c *backend.Config) { c.Options[auth.OptionConfigFile] = stranger }, fault.Auth, "fingerprint and key_file"},
+		"another compartment":          {func(c *backend.Config) { c.RequestParams = json.RawMessage(`{"compartmentId":"other"}`) }, fault.NotFound, "compartment's OCID"},
+		"a model without access":       {func(c *backend.Config) { c.Model = "no-such-model" }, fault.NotFound, "--api-model-name"},
+		"a region that is none":        {func(c *backend.Config) { c.APIBase, c.Options[auth.OptionRegion] = "", "xx-nowhere-1" }, fault.DNS, `is there a region "xx-nowhere-1"`},
+	} {
+		for _, task := range compatibleTasks {
+			t.Run(name+", "+string(task), func(t *testing.T) {
+				failure := probe(t, open(t, "oci-openai", server.URL()+"/openai/v1", a, func(c *backend.Config) {
+					c.Task = task
+					tc.edit(c)
+				}))
+				if (failure == nil) != (tc.class == 0) || failure != nil && (failure.Class != tc.class || !strings.Contains(failure.Hint, tc.part)) {
+					t.Errorf("%v, want class %v and a hint with %q", failure, tc.class, tc.part)
+				}
+			})
+		}
+	}
+	if n := server.Stats().OutputTokens; n > 0 {
+		t.Errorf("the probes generated %d tokens", n)
+	}
+}
+
 // A server whose clock differs by more than OCI allows says so by its Date.
 func TestClockSkew(t *testing.T) {
 	a := newAccount(t)
