@@ -134,14 +134,16 @@ func readSpeech(reply *httpclient.Answer, rec *backend.Recorder) *fault.Error {
 		return fault.New(fault.Protocol, "the answer is no audio: %s", excerpt(body))
 	}
 	var size int64
+	speech := newSound(reply.Header.Get("Content-Type"))
 	for {
 		span, err := reply.Body.NextSpan()
 		if err == nil {
 			size += int64(len(span.Bytes))
+			speech.add(span.Bytes)
 			rec.Event(backend.Audio, 0, span.Arrival, 0, backend.EventText{})
 			continue
 		}
-		rec.Media(backend.Media{Bytes: size, Count: 1})
+		rec.Media(backend.Media{Bytes: size, Count: 1, Duration: speech.lasts()})
 		if !errors.Is(err, io.EOF) {
 			return transportFault(err)
 		}
