@@ -94,7 +94,8 @@ func (c *collector) take(rec *metrics.Record) {
 	if err := errors.Join(c.journal.Write(experiment.Entry{Request: &c.entry}), c.table.Add(r, o.Events)); err != nil && c.err == nil {
 		c.err = err
 	}
-	finished := live.Finished{OK: r.OK(), Cancelled: r.Cancelled(), Aborted: r.Aborted(), TTFT: duration(r.TTFT), E2E: duration(r.E2ELatency), Late: duration(r.SendLateness)}
+	finished := live.Finished{OK: r.OK(), Cancelled: r.Cancelled(), Aborted: r.Aborted(), TTFT: duration(r.TTFT), E2E: duration(r.E2ELatency),
+		Late: duration(r.DispatchLateness) + duration(r.SendLateness), ReadLag: duration(r.ReadLagMax)}
 	if r.OutputTokens.Exists() {
 		finished.OutputTokens = int64(r.OutputTokens)
 	}

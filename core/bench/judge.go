@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genai-bench/genai-bench/core/live"
 	"github.com/genai-bench/genai-bench/core/load"
 	"github.com/genai-bench/genai-bench/core/machine"
 	"github.com/genai-bench/genai-bench/core/metrics"
@@ -159,7 +160,7 @@ func (v *verdict) cpu(u machine.Usage) {
 				who = append(who, fmt.Sprintf("%s %.2g", part.name, s))
 			}
 		}
-		v.limited("CPU usage was above %.0f %%: of %d CPUs %s were in use on average", 100*machine.Busy, u.CPUs, strings.Join(who, ", "))
+		v.limited("%s Of %d CPUs %s were in use on average", live.BusyWarning, u.CPUs, strings.Join(who, ", "))
 	}
 	if u.Throttled > throttledMax*u.Elapsed.Seconds() {
 		v.limited("a limit of CPU time (cgroup) held the client up for %.2g s", u.Throttled)

@@ -51,8 +51,8 @@ func TestWhereTheClientIsTheBottleneck(t *testing.T) {
 		"fewer because it was interrupted": {func(_ *metrics.Aggregate, r *load.Result, _ *machine.Usage) {
 			r.Achieved, r.StopReason = 50, load.StopInterrupted
 		}, ""},
-		"CPUs in use for much of the run": {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.BusyShare = 0.5 }, "of 2 CPUs core 0.1, plugins 0.2, other programs 0.1 were in use"},
-		"CPUs in use on average":          {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.Machine = 19 }, "CPU usage was above 90 %"},
+		"CPUs in use for much of the run": {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.BusyShare = 0.5 }, "Of 2 CPUs core 0.1, plugins 0.2, other programs 0.1 were in use"},
+		"CPUs in use on average":          {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.Machine = 19 }, "CPU usage above 90%! This may constrain your throughput"},
 		"a limit of CPU time":             {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.Throttled = 1.5 }, "held the client up for 1.5 s"},
 		"nothing is known of the machine": {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) {
 			*u = machine.Usage{Machine: math.NaN(), BusyShare: math.NaN()}

@@ -62,9 +62,10 @@ type run struct {
 
 	sent, ok, failed, cancelled, aborted int
 	outputTokens                         int64
-	ttft, e2e, late                      *hdrhistogram.Histogram
+	ttft, e2e, late, lag                 *hdrhistogram.Histogram
 	asked                                float64 // requests a second; 0: no rate is asked for
 	cpu                                  float64 // share of the machine's CPUs in use, of late; 0: not known
+	busy                                 int     // samples in a row in which nearly all were
 	printed                              time.Time
 }
 
@@ -109,6 +110,7 @@ func (d *Display) StartRun(label string, maxTime time.Duration, maxRequests int)
 		ttft: hdrhistogram.New(1, latencyMax.Microseconds(), 3),
 		e2e:  hdrhistogram.New(1, latencyMax.Microseconds(), 3),
 		late: hdrhistogram.New(1, latencyMax.Microseconds(), 3),
+		lag:  hdrhistogram.New(1, latencyMax.Microseconds(), 3),
 	}
 	d.draw(!d.o.Terminal)
 }
@@ -123,14 +125,33 @@ func (d *Display) Asked(rate float64) {
 	}
 }
 
-// CPU says which share of the machine's CPUs was in use of late.
+// CPU says which share of the machine's CPUs was in use of late. Where it stays
+// high the user is told, once a run.
 func (d *Display) CPU(share float64) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.current != nil {
-		d.current.cpu = share
+	r := d.current
+	warn := false
+	if r != nil {
+		r.cpu = share
+		if share > cpuShown {
+			r.busy++
+			warn = r.busy == busyWarned
+		} else if r.busy < busyWarned {
+			r.busy = 0
+		}
+	}
+	d.mu.Unlock()
+	if warn {
+		d.Note("warning: " + BusyWarning)
 	}
 }
+
+// BusyWarning is what the user is told where nearly all CPUs are in use: the
+// sentence of locust, and with it of the Python tool.
+const BusyWarning = "CPU usage above 90%! This may constrain your throughput and may even give inconsistent response time measurements!"
+
+// busyWarned is after how many samples in a row, a second each.
+const busyWarned = 3
 
 // Sent counts a request that was handed to a worker.
 func (d *Display) Sent() {
@@ -156,6 +177,7 @@ type Finished struct {
 	Aborted       bool          // by the client on purpose
 	TTFT, E2E     time.Duration // 0: not known
 	Late          time.Duration // how long after it was due the request was sent
+	ReadLag       time.Duration // the longest that an arrival waited to be read
 	OutputTokens  int64
 }
 
@@ -174,6 +196,7 @@ func (d *Display) Observe(f Finished) {
 		record(r.ttft, f.TTFT)
 		record(r.e2e, f.E2E)
 		record(r.late, f.Late)
+		record(r.lag, f.ReadLag)
 	case f.Aborted:
 		r.aborted++
 	case f.Cancelled:
@@ -302,6 +325,9 @@ func (d *Display) line(r *run, ended bool) string {
 	}
 	if late := r.late.ValueAtQuantile(99); !ended && r.late.TotalCount() > 0 && (r.asked > 0 || late > lateShown.Microseconds()) {
 		fmt.Fprintf(&b, "  late p99 %s", d.latency(r.late, 99))
+	}
+	if lag := r.lag.ValueAtQuantile(99); !ended && lag > lateShown.Microseconds() {
+		fmt.Fprintf(&b, "  read lag p99 %s", d.latency(r.lag, 99))
 	}
 	if !ended && r.cpu > cpuShown {
 		fmt.Fprintf(&b, "  CPU %.0f%%", 100*r.cpu)

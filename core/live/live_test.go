@@ -100,3 +100,52 @@ func BenchmarkObserve(b *testing.B) {
 		d.Observe(live.Finished{OK: true, TTFT: time.Millisecond, E2E: time.Second, OutputTokens: 1})
 	}
 }
+
+// TestAClientThatIsShortOfCPUIsSaidSoOnce: after some seconds in a row, not for
+// one that is busy.
+func TestAClientThatIsShortOfCPUIsSaidSoOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		shares []float64
+		want   int
+	}{
+		"busy for a moment": {[]float64{0.99, 0.2, 0.99, 0.99, 0.5}, 0},
+		"busy for long":     {[]float64{0.95, 0.95, 0.95, 0.95, 0.5, 0.95, 0.95, 0.95}, 1},
+		"at the limit":      {[]float64{0.9, 0.9, 0.9, 0.9}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			d := live.New(1, live.Options{Out: &out})
+			d.StartRun("a run", time.Minute, 0)
+			for _, share := range c.shares {
+				d.CPU(share)
+			}
+			d.Close()
+			if n := strings.Count(out.String(), "warning: CPU usage above 90%!"); n != c.want {
+				t.Errorf("said %d times, want %d:\n%s", n, c.want, out.String())
+			}
+		})
+	}
+}
+
+// TestAReaderThatLagsIsShown: the longest wait of each answer's arrivals, where
+// it is worth the room.
+func TestAReaderThatLagsIsShown(t *testing.T) {
+	for name, c := range map[string]struct {
+		lag  time.Duration
+		want bool
+	}{"within a millisecond": {200 * time.Microsecond, false}, "above": {30 * time.Millisecond, true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				d := live.New(1, live.Options{Out: &out, Interval: time.Second, Unit: "ms"})
+				d.StartRun("a run", time.Minute, 0)
+				d.Observe(live.Finished{OK: true, ReadLag: c.lag})
+				time.Sleep(1500 * time.Millisecond)
+				d.Close()
+				if got := strings.Contains(out.String(), "read lag p99 30.0 ms"); got != c.want {
+					t.Errorf("shown: %v\n%s", got, out.String())
+				}
+			})
+		})
+	}
+}

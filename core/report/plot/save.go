@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/genai-bench/genai-bench/core/calibrate"
 	"github.com/genai-bench/genai-bench/core/experiment"
+	"github.com/genai-bench/genai-bench/core/metrics"
 )
 
 // FileName is the name of a subplot's file, or of the combined figure's
@@ -40,7 +42,7 @@ func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	if overview.Title == "" {
 		overview.Title = m.APIModelName
 	}
-	overview.Subtitle = m.Task + " by " + m.APIBackend
+	overview.Subtitle = m.Task + " by " + m.APIBackend + ownError(m)
 	path := filepath.Join(folder, OverviewFile)
 	if err := SaveAs(path, overview); err != nil {
 		return nil, err
@@ -52,6 +54,23 @@ func Write(folder string, e *experiment.Loaded) ([]string, error) {
 	all.Title = "Grouped by Traffic Scenario"
 	paths, err := Save(folder, "traffic_scenario", all)
 	return append([]string{path}, paths[:min(1, len(paths))]...), err
+}
+
+// ownError says how far the times of a chart may be off, where that was measured.
+func ownError(m *experiment.Metadata) string {
+	if m.Calibration == nil {
+		return ""
+	}
+	worst := metrics.None()
+	for i := range m.Calibration.Levels {
+		if _, e := m.Calibration.Levels[i].Worst(); e.Exists() && !(worst >= e) {
+			worst = e
+		}
+	}
+	if !worst.Exists() {
+		return ""
+	}
+	return ", times ±" + calibrate.Milliseconds(worst) + " ms"
 }
 
 // WriteInterim draws what is known of a scenario while the benchmark goes on
