@@ -2,10 +2,11 @@
 package nearest
 
 // Words returns the candidates closest to word, best first, at most three:
-// those within a third of the word's length in edits (at least two) and within
-// two of the closest, and those that word is a prefix of.
+// those within a third of the word's length in edits (at least two, but not as
+// many as it has letters) and within two of the closest, and those that word is a
+// prefix of.
 func Words(word string, candidates []string) []string {
-	limit := max(2, len(word)/3)
+	limit := min(max(2, len(word)/3), len(word)-1)
 	type scored struct {
 		text  string
 		edits int

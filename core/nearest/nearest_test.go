@@ -20,7 +20,8 @@ func TestWords(t *testing.T) {
 		"part of a word":      {"num-work", []string{"num-workers"}},
 		"itself":              {"answers", []string{"answers"}},
 		"nothing like it":     {"prompt", nil},
-		"no word":             {"", []string{"id"}},
+		"too short to tell":   {"de", nil},
+		"no word":             {"", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, nearest.Words(c.word, columns)); diff != "" {

@@ -89,12 +89,6 @@ func (d *Dataset) repository(ctx context.Context, a Arguments) error {
 	if err != nil {
 		return d.incomplete(listing, err)
 	}
-	for _, c := range l.configs {
-		if slices.ContainsFunc(c.splits, func(s split) bool { return s.pictures }) {
-			// Thousands of small files: the hub's Parquet has them in a few.
-			return fmt.Errorf("has pictures as single files, and the hub made no Parquet of it (clone it, and give the folder)")
-		}
-	}
 	if a.Name != "" && len(l.configs) == 1 && l.configs[0].name == defaultConfig && a.Name != defaultConfig {
 		// Without configs of its own it may have a script that knows some.
 		_, err := l.config(a.Name)
@@ -105,6 +99,11 @@ func (d *Dataset) repository(ctx context.Context, a Arguments) error {
 			return d.incomplete(listing, err)
 		}
 		return choice{err}
+	}
+	if slices.ContainsFunc(d.parts, func(p part) bool { return p.pictures }) {
+		// Thousands of small files: the hub's Parquet has them in a few.
+		d.parts, d.notes = nil, nil
+		return errors.New("has pictures as single files, and the hub made no Parquet of it (clone it, and give the folder)")
 	}
 	if listing.Unasked != nil {
 		for _, p := range d.parts {

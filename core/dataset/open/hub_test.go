@@ -1,7 +1,10 @@
 package open_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,25 +86,27 @@ func TestDatasetsOfTheHub(t *testing.T) {
 		note                string
 		err                 []string
 	}{
-		"a bare name":           {d: open.FromPath("squad", "question", ""), want: []string{"t1", "t2", "t3", "t4", "t5"}, config: "plain_text", split: "train", name: "squad, plain_text, train", note: "no split was named: train is used, of train, validation"},
-		"a split":               {d: onHub("squad", "question", open.Arguments{Split: "validation", Name: "plain_text", Revision: "main"}), want: []string{"v1"}, config: "plain_text", split: "validation", name: "squad, plain_text, validation"},
-		"a slice":               {d: onHub("squad", "question", open.Arguments{Split: "train[:4]"}), want: []string{"t1", "t2", "t3", "t4"}, config: "plain_text", split: "train[:4]", name: "squad, plain_text, train[:4]"},
-		"the last percents":     {d: onHub("squad", "question", open.Arguments{Split: "train[80%:]+validation"}), want: []string{"t5", "v1"}, config: "plain_text", split: "train[80%:]+validation", name: "squad, plain_text, train[80%:]+validation"},
-		"a split that is not":   {d: onHub("squad", "question", open.Arguments{Split: "test"}), err: []string{"dataset squad: ", `has no split "test" (it has train, validation)`}},
-		"a config that is not":  {d: onHub("squad", "question", open.Arguments{Name: "plain"}), err: []string{`has no config "plain" (did you mean plain_text? it has plain_text)`}},
-		"a column that is not":  {d: onHub("squad", "questions", open.Arguments{Split: "validation"}), err: []string{`no column "questions", which --dataset-prompt-column names (it has question, id; did you mean question?)`}},
-		"JSON lines by name":    {d: onHub("org/lines", "q", open.Arguments{Split: "test"}), want: []string{"c"}, split: "test", name: "org/lines, test"},
-		"a folder":              {d: onHub("org/lines", "", open.Arguments{DataDir: "fr"}), want: []string{"d"}, split: "train", name: "org/lines"},
-		"data files":            {d: onHub("org/lines", "q", open.Arguments{DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{"t*.jsonl"}}}}), want: []string{"c", "a", "b"}, split: "train", name: "org/lines"},
-		"a script":              {d: onHub("org/script", "question", open.Arguments{Name: "en"}), want: []string{"e1", "e2"}, config: "en", split: "train", name: "org/script, en", commit: convertedCommit},
-		"a script, partly":      {d: onHub("org/script", "question", open.Arguments{Name: "fr"}), want: []string{"f1"}, config: "fr", split: "train", name: "org/script, fr", commit: convertedCommit, note: "Parquet of a part of split train only"},
-		"a script, which":       {d: onHub("org/script", "question", open.Arguments{}), err: []string{"has several configs: en, fr"}},
-		"nothing":               {d: onHub("org/empty", "", open.Arguments{}), err: []string{"dataset org/empty: has no files of data that can be read"}},
-		"loose pictures":        {d: onHub("org/loose", "", open.Arguments{}), err: []string{"has pictures as single files, and the hub made no Parquet of it (clone it"}},
-		"unknown":               {d: open.FromPath("org/none", "", ""), err: []string{"dataset org/none: is no file or folder here, and the Hugging Face hub gives none: ", "check the name"}},
-		"an unknown revision":   {d: onHub("squad", "", open.Arguments{Revision: "v9"}), err: []string{`dataset squad has no revision "v9"`}},
-		"gated":                 {d: open.FromPath("org/gated", "", ""), err: []string{"dataset org/gated is gated: 403", "HF_TOKEN"}},
-		"gated, with its token": {d: onHub("org/gated", "", open.Arguments{Token: secret.New("hf_planted")}), want: []string{"secret text"}, split: "train", name: "org/gated"},
+		"a bare name":            {d: open.FromPath("squad", "question", ""), want: []string{"t1", "t2", "t3", "t4", "t5"}, config: "plain_text", split: "train", name: "squad, plain_text, train", note: "no split was named: train is used, of train, validation"},
+		"a split":                {d: onHub("squad", "question", open.Arguments{Split: "validation", Name: "plain_text", Revision: "main"}), want: []string{"v1"}, config: "plain_text", split: "validation", name: "squad, plain_text, validation"},
+		"a slice":                {d: onHub("squad", "question", open.Arguments{Split: "train[:4]"}), want: []string{"t1", "t2", "t3", "t4"}, config: "plain_text", split: "train[:4]", name: "squad, plain_text, train[:4]"},
+		"the last percents":      {d: onHub("squad", "question", open.Arguments{Split: "train[80%:]+validation"}), want: []string{"t5", "v1"}, config: "plain_text", split: "train[80%:]+validation", name: "squad, plain_text, train[80%:]+validation"},
+		"a split that is not":    {d: onHub("squad", "question", open.Arguments{Split: "test"}), err: []string{"dataset squad: ", `has no split "test" (it has train, validation)`}},
+		"a config that is not":   {d: onHub("squad", "question", open.Arguments{Name: "plain"}), err: []string{`has no config "plain" (did you mean plain_text? it has plain_text)`}},
+		"a column that is not":   {d: onHub("squad", "questions", open.Arguments{Split: "validation"}), err: []string{`no column "questions", which --dataset-prompt-column names (it has question, id; did you mean question?)`}},
+		"JSON lines by name":     {d: onHub("org/lines", "q", open.Arguments{Split: "test"}), want: []string{"c"}, split: "test", name: "org/lines, test"},
+		"a folder":               {d: onHub("org/lines", "", open.Arguments{DataDir: "fr"}), want: []string{"d"}, split: "train", name: "org/lines"},
+		"data files":             {d: onHub("org/lines", "q", open.Arguments{DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{"t*.jsonl"}}}}), want: []string{"c", "a", "b"}, split: "train", name: "org/lines"},
+		"a script":               {d: onHub("org/script", "question", open.Arguments{Name: "en"}), want: []string{"e1", "e2"}, config: "en", split: "train", name: "org/script, en", commit: convertedCommit},
+		"a script, partly":       {d: onHub("org/script", "question", open.Arguments{Name: "fr"}), want: []string{"f1"}, config: "fr", split: "train", name: "org/script, fr", commit: convertedCommit, note: "Parquet of a part of split train only"},
+		"a script's config":      {d: onHub("org/script", "question", open.Arguments{Name: "de"}), err: []string{`has no config "de" (it has en, fr)`}},
+		"a config where none is": {d: onHub("org/lines", "q", open.Arguments{Name: "en"}), err: []string{`has no config "en" (it has default)`}},
+		"a script, which":        {d: onHub("org/script", "question", open.Arguments{}), err: []string{"has several configs: en, fr"}},
+		"nothing":                {d: onHub("org/empty", "", open.Arguments{}), err: []string{"dataset org/empty: has no files of data that can be read"}},
+		"loose pictures":         {d: onHub("org/loose", "", open.Arguments{}), err: []string{"has pictures as single files, and the hub made no Parquet of it (clone it"}},
+		"unknown":                {d: open.FromPath("org/none", "", ""), err: []string{"dataset org/none: is no file or folder here, and the Hugging Face hub gives none: ", "check the name"}},
+		"an unknown revision":    {d: onHub("squad", "", open.Arguments{Revision: "v9"}), err: []string{`dataset squad has no revision "v9"`}},
+		"gated":                  {d: open.FromPath("org/gated", "", ""), err: []string{"dataset org/gated is gated: 403", "HF_TOKEN"}},
+		"gated, with its token":  {d: onHub("org/gated", "", open.Arguments{Token: secret.New("hf_planted")}), want: []string{"secret text"}, split: "train", name: "org/gated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, set, err := textsOf(t, c.d, hubOptions(h.URL(), t.TempDir(), false))
@@ -249,6 +254,9 @@ func TestReadersOfTheDatasetsLibrary(t *testing.T) {
 		want   []string
 	}{
 		"json":      {"json", open.Arguments{DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{filepath.Join(root, "*.jsonl")}}}}, []string{"one", "two"}},
+		"any depth": {"json", open.Arguments{DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{filepath.Join(root, "**", "a.jsonl")}}}}, []string{"one"}},
+		"two files": {"json", open.Arguments{DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{filepath.Join(root, "b.jsonl"), filepath.Join(root, "a.jsonl")}}}}, []string{"two", "one"}},
+		"a folder":  {"json", open.Arguments{DataDir: root, DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{"?.jsonl"}}}}, []string{"one", "two"}},
 		"field":     {"json", open.Arguments{Field: "rows", DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{filepath.Join(root, "data.json")}}}}, []string{"three"}},
 		"separator": {"csv", open.Arguments{Comma: ';', DataDir: root, DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{"c.csv"}}}}, []string{"four"}},
 	} {
@@ -264,6 +272,8 @@ func TestReadersOfTheDatasetsLibrary(t *testing.T) {
 	}
 	_, err := opened(t, onHub("json", "", open.Arguments{}), open.Options{})
 	checkError(t, err, "needs data_files or data_dir")
+	_, err = opened(t, onHub("csv", "", open.Arguments{DataFiles: []open.SplitFile{{Split: "train", Patterns: []string{"/*.csv"}}}}), open.Options{})
+	checkError(t, err, "data_files are all over the machine")
 }
 
 func TestProgressTellsOfWhatIsFetchedAndRead(t *testing.T) {
@@ -283,5 +293,28 @@ func TestProgressTellsOfWhatIsFetchedAndRead(t *testing.T) {
 		if !seen[want] {
 			t.Errorf("nobody was told of %s: %v", want, seen)
 		}
+	}
+}
+
+func TestAnInterruptEndsADownload(t *testing.T) {
+	h := startHub(t)
+	reason := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	over := make(chan struct{})
+	h.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/-/") { // the contents of a large file
+			cancel(reason)
+			<-over
+		}
+		return false
+	})
+	defer close(over)
+	set, err := open.Open(ctx, onHub("squad", "question", open.Arguments{Split: "train"}), hubOptions(h.URL(), t.TempDir(), false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	if _, err := set.Texts(ctx); !errors.Is(err, reason) {
+		t.Errorf("error %v, want %v", err, reason)
 	}
 }

@@ -107,9 +107,12 @@ func (d *Dataset) indexFiles(ctx context.Context, p part, r reading) (parts []ta
 // openFile opens a file of a part, or its folder of pictures.
 func (d *Dataset) openFile(ctx context.Context, p part, file string) (source table.Source, path string, err error) {
 	if p.pictures {
-		folder := filepath.Join(p.root, filepath.FromSlash(p.folder))
-		source, err = table.OpenFolder(ctx, folder, folder)
-		return source, folder, err
+		wanted := make(map[string]struct{}, len(p.files))
+		for _, f := range p.files {
+			wanted[f] = struct{}{}
+		}
+		source, err = table.OpenFolder(ctx, p.root, p.root, func(path string) bool { _, ok := wanted[path]; return ok })
+		return source, p.root, err
 	}
 	path, name := filepath.Join(p.root, filepath.FromSlash(file)), ""
 	switch {

@@ -29,11 +29,9 @@ type config struct {
 
 // split is the files of a split, in the order of their names.
 type split struct {
-	name  string
-	files []string
-	// folder is where the pictures are, where they are what files is about.
-	pictures bool
-	folder   string
+	name     string
+	files    []string
+	pictures bool  // files are pictures, and what a table says of them
 	absent   error // why it cannot be read
 }
 
@@ -173,23 +171,9 @@ func matching(files []string, dir string, f SplitFile) (split, error) {
 		}
 	}
 	if len(s.files) > 0 && !slices.ContainsFunc(s.files, func(f string) bool { return !table.IsImageName(f) && !isMetadata(f) }) {
-		s.pictures, s.folder = true, commonFolder(s.files)
+		s.pictures = true
 	}
 	return s, nil
-}
-
-// commonFolder is the deepest folder that has all files; "" is the top.
-func commonFolder(files []string) string {
-	common := path.Dir(files[0])
-	for _, f := range files[1:] {
-		for common != "." && !strings.HasPrefix(f, common+"/") {
-			common = path.Dir(common)
-		}
-	}
-	if common == "." {
-		return ""
-	}
-	return common
 }
 
 // isMetadata tells the table beside the pictures of a folder.
@@ -263,13 +247,8 @@ func conventional(files []string, dir string) ([]split, error) {
 		relative[i], _ = below(f)
 	}
 	splits := splitsOf(data, relative)
-	if most == pictureReader {
-		for i, s := range splits {
-			splits[i].pictures, splits[i].folder = true, commonFolder(s.files)
-			if len(splits) == 1 {
-				splits[i].folder = dir
-			}
-		}
+	for i := range splits {
+		splits[i].pictures = most == pictureReader
 	}
 	return splits, nil
 }

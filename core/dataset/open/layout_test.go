@@ -18,7 +18,7 @@ func shownLayout(l layout) map[string]map[string]string {
 				text = "(absent)"
 			}
 			if s.pictures {
-				text = "pictures in " + s.folder + "/"
+				text = "pictures " + text
 			}
 			shown[c.name][s.name] = text
 		}
@@ -53,8 +53,8 @@ func TestLayoutOfARepository(t *testing.T) {
 		"no words":                      {files: "a.jsonl b.json", want: one("train", "a.jsonl b.json")},
 		"the reader of most files":      {files: "LICENSE.txt a.csv b.tsv config.json", want: one("train", "a.csv b.tsv")},
 		"hidden ones":                   {files: ".git/a.csv __pycache__/b.csv c.csv .d.csv dataset_infos.json", want: one("train", "c.csv")},
-		"pictures":                      {files: "a/1.jpg a/2.JPG b/3.png metadata.csv", want: one("train", "pictures in /")},
-		"pictures by split":             {files: "train/1.jpg train/metadata.jsonl test/2.jpg test/3.jpg", want: one("train", "pictures in train/", "test", "pictures in test/")},
+		"pictures":                      {files: "a/1.jpg a/2.JPG b/3.png metadata.csv", want: one("train", "pictures a/1.jpg a/2.JPG b/3.png")},
+		"pictures by split":             {files: "train/1.jpg train/metadata.jsonl test/2.jpg test/3.jpg", want: one("train", "pictures train/1.jpg", "test", "pictures test/2.jpg test/3.jpg")},
 		"a folder":                      {files: "en/train.csv en/test.csv fr/train.csv", arguments: Arguments{DataDir: "fr"}, want: one("train", "fr/train.csv")},
 		"a folder that is not there":    {files: "en/train.csv", arguments: Arguments{DataDir: "./de/"}, err: "has no files of data that can be read"},
 		"data files":                    {files: "x/a.csv x/b.csv y.csv", arguments: Arguments{DataFiles: []SplitFile{{"train", []string{"x/*.csv"}}, {"test", []string{"y.csv"}}}}, want: one("train", "x/a.csv x/b.csv", "test", "y.csv")},

@@ -7,9 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	pathpkg "path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/dataset/table"
@@ -162,7 +165,7 @@ func (d *Dataset) resolve(ctx context.Context) error {
 		return plain(err)
 	}
 	if d.description.Kind == HuggingFace && slices.Contains(readers, path) {
-		return d.reader()
+		return d.reader(ctx)
 	}
 	if d.description.Kind == File || looksLikeFile(path) {
 		return fmt.Errorf("there is no such file or folder (%s)", whereLooked(path))
@@ -199,8 +202,8 @@ var readers = []string{"csv", "json", "text", "parquet", "imagefolder"}
 
 // reader reads data_files by a reader's name, as in load_dataset("json",
 // data_files="a.jsonl").
-func (d *Dataset) reader() error {
-	a, reader := d.description.Arguments, d.description.Path
+func (d *Dataset) reader(ctx context.Context) error {
+	a := d.description.Arguments
 	if a.DataFiles == nil && a.DataDir == "" {
 		return errors.New("is a reader of the datasets library, which needs data_files or data_dir in huggingface_kwargs (or give the file as source.path)")
 	}
@@ -208,28 +211,63 @@ func (d *Dataset) reader() error {
 	if a.DataDir != "" {
 		root, a.DataDir = a.DataDir, ""
 	}
-	if a.DataFiles != nil {
-		for i, f := range a.DataFiles {
-			for k, pattern := range f.Patterns {
-				if filepath.IsAbs(pattern) && root == "." {
-					root = string(filepath.Separator)
-				}
-				a.DataFiles[i].Patterns[k] = filepath.ToSlash(filepath.Clean(pattern))
+	root, files, err := below(root, a.DataFiles)
+	if err != nil {
+		return err
+	}
+	a.DataFiles = files
+	return d.local(ctx, root, a)
+}
+
+// below makes patterns relative to the deepest folder that they are all in.
+func below(root string, files []SplitFile) (string, []SplitFile, error) {
+	var all []string
+	common := ""
+	for _, f := range files {
+		for _, pattern := range f.Patterns {
+			full := filepath.ToSlash(pattern)
+			if !filepath.IsAbs(pattern) {
+				full = filepath.ToSlash(filepath.Join(root, pattern))
 			}
+			base, _ := doublestar.SplitPattern(full)
+			if len(all) == 0 {
+				common = base
+			}
+			for common != base && !strings.HasPrefix(base, strings.TrimSuffix(common, "/")+"/") && common != "." && common != "/" {
+				common = pathpkg.Dir(common)
+			}
+			all = append(all, full)
 		}
 	}
-	return d.local(root, a, reader)
+	if len(all) == 0 {
+		return root, nil, nil
+	}
+	if common == "/" {
+		return "", nil, errors.New("data_files are all over the machine (give a folder that they are in)")
+	}
+	relative := make([]SplitFile, len(files))
+	for i, f := range files {
+		relative[i].Split = f.Split
+		for range f.Patterns {
+			pattern := all[0]
+			if common != "." {
+				pattern = strings.TrimPrefix(pattern, strings.TrimSuffix(common, "/")+"/")
+			}
+			relative[i].Patterns = append(relative[i].Patterns, pattern)
+			all = all[1:]
+		}
+	}
+	return filepath.FromSlash(common), relative, nil
 }
 
 // folder opens a folder: of the hub's layout, or of pictures.
 func (d *Dataset) folder(ctx context.Context) error {
-	return d.local(d.description.Path, d.description.Arguments, "")
+	return d.local(ctx, d.description.Path, d.description.Arguments)
 }
 
-// local opens files below a folder; only is the reader that they are of, "" for
-// any.
-func (d *Dataset) local(root string, a Arguments, only string) error {
-	files, err := d.filesBelow(root, a)
+// local opens files below a folder.
+func (d *Dataset) local(ctx context.Context, root string, a Arguments) error {
+	files, err := filesBelow(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -255,15 +293,14 @@ func (d *Dataset) local(root string, a Arguments, only string) error {
 // localFilesMax bounds the files of a folder.
 const localFilesMax = 5_000_000
 
-func (d *Dataset) filesBelow(root string, a Arguments) ([]string, error) {
-	if root == string(filepath.Separator) {
-		// Absolute data_files: walking through the machine would take for ever.
-		return absoluteFiles(a)
-	}
+func filesBelow(ctx context.Context, root string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, plain(err))
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if path != root && e.IsDir() && (strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "__")) {
 			return fs.SkipDir
@@ -288,23 +325,6 @@ func (d *Dataset) filesBelow(root string, a Arguments) ([]string, error) {
 		return nil
 	})
 	return files, err
-}
-
-// absoluteFiles expands patterns that begin at the top.
-func absoluteFiles(a Arguments) (files []string, err error) {
-	for _, f := range a.DataFiles {
-		for i, pattern := range f.Patterns {
-			found, err := filepath.Glob(filepath.FromSlash(pattern))
-			if err != nil {
-				return nil, fmt.Errorf("%q is not a pattern of files", clip(pattern))
-			}
-			f.Patterns[i] = strings.TrimPrefix(pattern, "/")
-			for _, path := range found {
-				files = append(files, strings.TrimPrefix(filepath.ToSlash(path), "/"))
-			}
-		}
-	}
-	return files, nil
 }
 
 func readSome(path string) ([]byte, error) {

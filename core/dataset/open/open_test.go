@@ -328,6 +328,11 @@ func TestRecords(t *testing.T) {
 	}{
 		"a folder":              {files: map[string]string{"b/x.png": small, "a.png": tall, "note.txt": "x"}, want: []shownRecord{{"", []string{"png 1×7"}}, {"", []string{"png 3×2"}}}},
 		"a folder with prompts": {files: map[string]string{"a.png": small, "b.png": tall, "metadata.csv": "file_name,text\nb.png,what is b?\n"}, want: []shownRecord{{"what is b?", []string{"png 1×7"}}}},
+		"a folder with splits": {files: map[string]string{"train/a.png": small, "train/a-b/c.png": small, "test/b.png": tall, "test/metadata.jsonl": `{"file_name": "b.png", "text": "what is b?"}`, "metadata.csv": "file_name,text\ntrain/a.png,a?\ntrain/a-b/c.png,c?\nnone.png,x\n"},
+			adjust: func(d *open.Description) { d.Arguments.Split = "train" }, want: []shownRecord{{"a?", []string{"png 3×2"}}, {"c?", []string{"png 3×2"}}}, bad: []string{"metadata.csv, row 3: there is no picture none.png"}},
+		"some files of a folder": {files: map[string]string{"a.png": small, "b.png": tall, "c.png": "no picture"}, adjust: func(d *open.Description) {
+			d.Arguments.DataFiles = []open.SplitFile{{Split: "train", Patterns: []string{"[ab].png"}}}
+		}, want: []shownRecord{{"", []string{"png 3×2"}}, {"", []string{"png 1×7"}}}},
 		"JSON lines with addresses and paths": {files: map[string]string{"q.jsonl": `{"q": "far", "image": "https://example.com/x.png"}` + "\n" + `{"q": "near", "image": "img/a.png"}` + "\n" +
 			`{"q": "in it", "image": "data:image/png;base64,` + coded + `"}` + "\n" + `{"q": "both", "image": ["img/a.png", {"url": "http://h/y"}]}`, "img/a.png": tall},
 			path: "q.jsonl", adjust: func(d *open.Description) { d.PromptColumn = "q" },

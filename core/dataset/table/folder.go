@@ -35,17 +35,19 @@ func IsImageName(name string) bool {
 // folder is the pictures below a folder, in the order of their paths.
 type folder struct {
 	name    string
-	files   []string       // relative
-	root    string         //
-	rows    map[string]Row // of the metadata file, by relative path
-	order   []string       // paths of the metadata file, in its order
-	columns []string       // of the metadata file
-	bad     []*BadRow      // of the metadata file
+	files   []string // relative
+	root    string
+	left    map[string]struct{} // pictures that are not wanted
+	rows    map[string]Row      // of the metadata file, by relative path
+	order   []string            // paths of the metadata file, in its order
+	columns []string            // of the metadata file
+	bad     []error             // rows of the metadata file that cannot be used
 }
 
-// OpenFolder opens a folder of pictures; name is for messages.
-func OpenFolder(ctx context.Context, root, name string) (Source, error) {
-	f := &folder{name: name, root: root}
+// OpenFolder opens a folder of pictures; name is for messages. keep tells by its
+// path, relative and with slashes, whether a picture is wanted; nil: all are.
+func OpenFolder(ctx context.Context, root, name string, keep func(path string) bool) (Source, error) {
+	f := &folder{name: name, root: root, left: map[string]struct{}{}}
 	var metadata []string
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
@@ -66,6 +68,8 @@ func OpenFolder(ctx context.Context, root, name string) (Source, error) {
 			return err
 		}
 		switch relative = filepath.ToSlash(relative); {
+		case IsImageName(path) && keep != nil && !keep(relative):
+			f.left[relative] = struct{}{}
 		case IsImageName(path):
 			f.files = append(f.files, relative)
 		case slices.Contains(metadataFiles, strings.ToLower(e.Name())):
@@ -79,6 +83,7 @@ func OpenFolder(ctx context.Context, root, name string) (Source, error) {
 	if len(f.files) == 0 {
 		return nil, fmt.Errorf("%s: has no picture in it (%s)", name, strings.Join(ImageSuffixes, ", "))
 	}
+	slices.Sort(f.files) // a walk sorts folder by folder: a/x is before a-b/x
 	for _, m := range metadata {
 		if err := f.readMetadata(ctx, m); err != nil {
 			return nil, err
@@ -122,6 +127,9 @@ func (f *folder) readMetadata(ctx context.Context, relative string) error {
 			continue
 		}
 		path := filepath.ToSlash(filepath.Join(filepath.FromSlash(dir), filepath.FromSlash(picture)))
+		if _, left := f.left[path]; left {
+			continue
+		}
 		if _, found := slices.BinarySearch(f.files, path); !found {
 			f.bad = append(f.bad, &BadRow{File: name, Line: i + 1, Unit: "row", Why: fmt.Errorf("there is no picture %s", Clip(picture))})
 			continue
@@ -133,7 +141,10 @@ func (f *folder) readMetadata(ctx context.Context, relative string) error {
 		f.rows[path] = row
 	}
 	for _, text := range bad.First() {
-		f.bad = append(f.bad, &BadRow{File: name, Why: errors.New(text)})
+		f.bad = append(f.bad, errors.New(text))
+	}
+	for range bad.Count() - len(bad.First()) {
+		f.bad = append(f.bad, fmt.Errorf("%s: more rows are bad", name))
 	}
 	return nil
 }

@@ -406,7 +406,7 @@ func TestFolderOfPictures(t *testing.T) {
 	}
 	open := func() ([]table.Row, []string, *table.Bad) {
 		t.Helper()
-		source, err := table.OpenFolder(t.Context(), dir, "pictures")
+		source, err := table.OpenFolder(t.Context(), dir, "pictures", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -449,10 +449,10 @@ func TestFolderOfPictures(t *testing.T) {
 	}
 
 	put("metadata.csv", "file,text\nb.PNG,a dog\n")
-	if _, err := table.OpenFolder(t.Context(), dir, "pictures"); err == nil || !strings.Contains(err.Error(), "has no column file_name, but file, text") {
+	if _, err := table.OpenFolder(t.Context(), dir, "pictures", nil); err == nil || !strings.Contains(err.Error(), "has no column file_name, but file, text") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := table.OpenFolder(t.Context(), t.TempDir(), "pictures"); err == nil || !strings.Contains(err.Error(), "has no picture in it") {
+	if _, err := table.OpenFolder(t.Context(), t.TempDir(), "pictures", nil); err == nil || !strings.Contains(err.Error(), "has no picture in it") {
 		t.Errorf("error %v", err)
 	}
 }
