@@ -40,7 +40,11 @@ shows them.`,
     --max-time-per-run 1 --max-requests-per-run 100
 
   # An open loop: 5 requests per second, whatever the server does
-  genai-bench benchmark --config bench.yaml --execution-engine async --qps-level 5 --max-time-per-run 90s`,
+  genai-bench benchmark --config bench.yaml --execution-engine async --qps-level 5 --max-time-per-run 90s
+
+  # Recorded traffic, twice as fast as it was; conversations of five turns
+  genai-bench benchmark --config bench.yaml --trace mooncake_trace.jsonl --time-scale 0.5
+  genai-bench benchmark --config bench.yaml --traffic-scenario "D(200,50)" --session-turns 5 --turn-delay 2s`,
 		Args:        cobra.NoArgs,
 		Annotations: map[string]string{"sift": "yes", "exit-codes": "yes"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context(), cmd.Flags()) },
