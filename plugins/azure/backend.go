@@ -80,7 +80,7 @@ func (a *azure) Open(ctx context.Context, config backend.Config) (backend.Opened
 		if err != nil {
 			o.refuse(optionAuth, "use a key: "+keyHint, "Azure's default chain cannot be used: %s", oneLine(err.Error()))
 		} else {
-			a.tokens = newTokens(credential)
+			a.tokens = newTokens(credential, scopeOf(t.address))
 			settings.Sign = a.tokens.Sign
 		}
 	}
@@ -111,7 +111,11 @@ func (a *azure) Probe(ctx context.Context) (backend.Probe, error) {
 	if a.client == nil {
 		return backend.Probe{}, errNotOpen
 	}
-	return a.client.ProbeByRefusal(ctx, a.kind())
+	probe, err := a.client.ProbeByRefusal(ctx, a.kind())
+	if probe.Failure != nil && probe.Failure.Class == fault.DNS {
+		probe.Failure.Hint = "check the resource's name in --azure-endpoint, AZURE_OPENAI_ENDPOINT or --api-base, and the name servers"
+	}
+	return probe, err
 }
 
 // Do implements backend.Backend.

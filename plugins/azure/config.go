@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/openaiwire"
@@ -138,14 +140,14 @@ func (o *opening) target() target {
 // azureHosts are the ends of the hosts of Azure's clouds.
 var azureHosts = []string{".azure.com", ".azure.us", ".azure.cn", ".azure-api.net", ".microsoft.com"}
 
-func isAzure(a openaiwire.Address) bool {
+// hostOf is an address's host without its port.
+func hostOf(a openaiwire.Address) string {
 	host, _, _ := strings.Cut(strings.ToLower(a.Host()), ":")
-	for _, end := range azureHosts {
-		if strings.HasSuffix(host, end) {
-			return true
-		}
-	}
-	return false
+	return host
+}
+
+func isAzure(a openaiwire.Address) bool {
+	return slices.ContainsFunc(azureHosts, func(end string) bool { return strings.HasSuffix(hostOf(a), end) })
 }
 
 // credentials are what authenticates.
@@ -220,6 +222,9 @@ func (o *opening) credentials(t target) credentials {
 	case authADToken:
 		if token.IsZero() {
 			o.refuse(optionADToken, tokenHint, "is missing")
+		}
+		if end := expiry(token.Reveal()); !end.IsZero() && end.Before(time.Now()) {
+			o.warn(optionADToken, tokenHint+", or let --azure-auth default renew it", "expired at %s by this machine's clock", end.UTC().Format(time.RFC3339))
 		}
 		return credentials{auth, "Authorization", secret.New("Bearer " + token.Reveal())}
 	}

@@ -16,7 +16,15 @@ import (
 // error objects follow https://learn.microsoft.com/azure/ai-services/openai/reference;
 // the words of messages are from memory.
 type emulator struct {
-	token string // the access token that is taken besides the key
+	token string                   // the access token that is taken besides the key
+	takes func(bearer string) bool // in place of token, where not nil
+}
+
+func (e *emulator) knows(bearer string) bool {
+	if e.takes != nil {
+		return e.takes(bearer)
+	}
+	return e.token != "" && bearer == e.token
 }
 
 func (e *emulator) Match(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/openai/") }
@@ -44,11 +52,14 @@ func (e *emulator) Read(r *simulator.Request) simulator.Call {
 	if !apiVersion.MatchString(r.HTTP.URL.Query().Get("api-version")) {
 		return refuse(404, "404", "Resource not found")
 	}
+	if kind := r.HTTP.Header.Get("Content-Type"); r.HTTP.Method != http.MethodPost || kind != "application/json" {
+		return refuse(404, "404", "Resource not found: %s of %q", r.HTTP.Method, kind)
+	}
 	key, bearer := r.HTTP.Header.Get("api-key"), strings.TrimPrefix(r.HTTP.Header.Get("Authorization"), "Bearer ")
 	switch want := r.Config.APIKey; {
 	case key != "" && bearer != "":
 		return refuse(400, "", "both a key and a token")
-	case bearer != "" && e.token != "" && bearer == e.token:
+	case bearer != "" && e.knows(bearer):
 	case bearer != "":
 		return refuse(401, "401", "Unauthorized. Access token is missing, invalid, audience is incorrect, or have expired.")
 	case !want.IsZero() && key != want.Reveal():

@@ -118,11 +118,20 @@ func decode(t *testing.T, data []byte, into any) {
 	}
 }
 
+// received is a request as a server sees it.
+type received struct {
+	*http.Request
+	body []byte
+}
+
 // recorded answers with a case's answer, every event a chunk.
-func recorded(c *wireCase, got **http.Request, body *[]byte) http.HandlerFunc {
+func recorded(t *testing.T, c *wireCase, got chan<- received) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		*got = r
-		*body, _ = io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- received{r, body}
 		w.Header().Set("Content-Type", c.Response.Headers["Content-Type"])
 		w.WriteHeader(c.Response.Status)
 		for event := range strings.SplitAfterSeq(c.Response.Body, "\n\n") {
@@ -167,9 +176,8 @@ func TestWireGolden(t *testing.T) {
 			var c wireCase
 			decode(t, data, &c)
 			request, params := c.request(t)
-			var got *http.Request
-			var body []byte
-			server := httptest.NewServer(recorded(&c, &got, &body))
+			got := make(chan received, 1)
+			server := httptest.NewServer(recorded(t, &c, got))
 			defer server.Close()
 			config := backend.Config{
 				Task: c.Task, Model: c.flag("api-model-name"), RequestParams: params, HTTP: backend.HTTP{Proxy: "none"},
@@ -186,13 +194,13 @@ func TestWireGolden(t *testing.T) {
 				config.APIBase = "http://127.0.0.1:9"
 			}
 			outcome := outcomeOf(t, newAzure(), config, request)
-			compareRequest(t, name, &c, got, body)
+			compareRequest(t, name, &c, <-got)
 			compareAnswer(t, name, &c, outcome)
 		})
 	}
 }
 
-func compareRequest(t *testing.T, name string, c *wireCase, got *http.Request, body []byte) {
+func compareRequest(t *testing.T, name string, c *wireCase, got received) {
 	t.Helper()
 	path := strings.Replace(c.Request.Path, "2024-02-01", defaultAPIVersion, 1) // version
 	if got.Method != c.Request.Method || got.URL.RequestURI() != path {
@@ -209,7 +217,7 @@ func compareRequest(t *testing.T, name string, c *wireCase, got *http.Request, b
 	}
 	var want, sent map[string]any
 	decode(t, c.Request.Body, &want)
-	decode(t, body, &sent)
+	decode(t, got.body, &sent)
 	for field := range bodyDefects[name] {
 		if _, ok := want[field]; !ok {
 			t.Errorf("the table has %q as a defect, but the tool did not send it", field)
@@ -263,9 +271,8 @@ func TestTheFilterResultsAreNoOutput(t *testing.T) {
 	}
 	var c wireCase
 	decode(t, data, &c)
-	var got *http.Request
-	var body []byte
-	server := httptest.NewServer(recorded(&c, &got, &body))
+	got := make(chan received, 1)
+	server := httptest.NewServer(recorded(t, &c, got))
 	defer server.Close()
 	request, _ := c.request(t)
 	o := outcomeOf(t, newAzure(), backend.Config{
@@ -274,7 +281,7 @@ func TestTheFilterResultsAreNoOutput(t *testing.T) {
 	if o.Events[0].Kinds != backend.Other || o.Events[0].Choice != -1 || o.Events[1].Kinds != backend.Role {
 		t.Errorf("the first events are %+v", o.Events[:2])
 	}
-	if !bytes.Contains(body, []byte(`"stream":true`)) {
+	if body := (<-got).body; !bytes.Contains(body, []byte(`"stream":true`)) {
 		t.Errorf("body %s", body)
 	}
 }

@@ -15,7 +15,11 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/openaiwire"
 )
+
+// resource is what tokens are for.
+const resource = "https://cognitiveservices.azure.com"
 
 const identityHeader = "PLANTED-IDENTITY-HEADER-44d0"
 
@@ -24,7 +28,7 @@ const identityHeader = "PLANTED-IDENTITY-HEADER-44d0"
 // verifies the header and the resource.
 func startIdentity(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-IDENTITY-HEADER") != identityHeader || r.URL.Query().Get("resource") != strings.TrimSuffix(scope, "/.default") ||
+		if r.Header.Get("X-IDENTITY-HEADER") != identityHeader || r.URL.Query().Get("resource") != resource ||
 			r.URL.Query().Get("api-version") != "2019-08-01" {
 			http.Error(w, `{"statusCode": 400, "message": "bad request"}`, http.StatusBadRequest)
 			return
@@ -45,28 +49,38 @@ func (c credential) GetToken(_ context.Context, o policy.TokenRequestOptions) (a
 }
 
 func TestTheTokenIsForAzureOpenAI(t *testing.T) {
-	tokens := newTokens(credential(func(o policy.TokenRequestOptions) (azcore.AccessToken, error) {
-		if len(o.Scopes) != 1 || o.Scopes[0] != scope {
-			t.Errorf("scopes %v", o.Scopes)
+	for host, want := range map[string]string{
+		"r.openai.azure.com": "https://cognitiveservices.azure.com/.default", "gateway.local:8080": "https://cognitiveservices.azure.com/.default",
+		"r.openai.azure.us": "https://cognitiveservices.azure.us/.default", "R.openai.Azure.cn:443": "https://cognitiveservices.azure.cn/.default",
+	} {
+		address, err := openaiwire.ParseAddress("https://" + host)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return azcore.AccessToken{Token: "t", ExpiresOn: time.Now().Add(time.Hour)}, nil
-	}))
-	defer tokens.Close()
-	call := &httpclient.Call{}
-	if err := tokens.Sign(t.Context(), call); err != nil || call.Header.Get("Authorization") != "Bearer t" {
-		t.Errorf("%v, %v", call.Header, err)
+		tokens := newTokens(credential(func(o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+			if len(o.Scopes) != 1 || o.Scopes[0] != want {
+				t.Errorf("%s: scopes %v", host, o.Scopes)
+			}
+			return azcore.AccessToken{Token: "t", ExpiresOn: time.Now().Add(time.Hour)}, nil
+		}), scopeOf(address))
+		defer tokens.Close()
+		call := &httpclient.Call{}
+		if err := tokens.Sign(t.Context(), call); err != nil || call.Header.Get("Authorization") != "Bearer t" {
+			t.Errorf("%v, %v", call.Header, err)
+		}
 	}
 }
 
 func TestWhyThereIsNoToken(t *testing.T) {
+	t.Setenv("AZURE_CLIENT_SECRET", "PLANTED-CLIENT-SECRET-5a")
 	tokens := newTokens(credential(func(policy.TokenRequestOptions) (azcore.AccessToken, error) {
-		return azcore.AccessToken{}, errors.New("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: missing")
-	}))
+		return azcore.AccessToken{}, errors.New("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: missing, not PLANTED-CLIENT-SECRET-5a")
+	}), "scope")
 	defer tokens.Close()
 	err := tokens.Sign(t.Context(), &httpclient.Call{})
 	var failure *fault.Error
 	if !errors.As(err, &failure) || failure.Class != fault.Auth || strings.Contains(failure.Message, "\n") ||
-		!strings.Contains(failure.Message, "EnvironmentCredential: missing") || !strings.Contains(failure.Hint, "az login") {
+		!strings.Contains(failure.Message, "EnvironmentCredential: missing, not [redacted]") || !strings.Contains(failure.Hint, "az login") {
 		t.Errorf("%v", err)
 	}
 }
