@@ -31,6 +31,7 @@ type calibrating struct {
 	core            *settings.Benchmark
 	tokensPerSecond float64
 	spread, json    bool
+	least           bool
 	searchTime      time.Duration
 
 	rehearser *rehearser
@@ -63,6 +64,7 @@ more room than it has here. docs/truth.md says how to read the figures.`,
 	fs.Float64Var(&c.tokensPerSecond, "tokens-per-second", 50, "speed of each stream")
 	fs.BoolVar(&c.spread, "spread-tokens", false, "let the tokens of an engine's step leave spread over it; by default all streams' leave at once, as servers do")
 	fs.DurationVar(&c.searchTime, "search-time", 30*time.Second, "longest time for finding the load at which the error passes 1 ms; 0: it is not looked for")
+	fs.BoolVar(&c.least, "least", false, "measure the least client that can be too (net/http, a goroutine a stream, the clock after each read), to hold error and cost against")
 	fs.BoolVar(&c.json, "json", false, "print everything as JSON")
 	return cmd
 }
@@ -88,6 +90,9 @@ func (c *calibrating) check(fs *pflag.FlagSet) error {
 	}
 	if err != nil {
 		wrong("traffic-scenario", "%v", err)
+	}
+	if c.least && len(c.core.QPSLevels) > 0 {
+		wrong("least", "is a closed loop, which knows no --qps-level")
 	}
 	if len(c.core.QPSLevels) > 0 && c.core.ExecutionEngine != "async" {
 		if fs.Changed("execution-engine") {
@@ -180,6 +185,11 @@ func (c *calibrating) levels(ctx context.Context) error {
 		if _, err := c.measure(ctx, load, false); err != nil {
 			return err
 		}
+		if c.least && !c.stopped(ctx) {
+			if err := c.rehearser.measureLeast(ctx, c.load(load, false)); err != nil {
+				return err
+			}
+		}
 	}
 	if c.searchTime <= 0 || c.stopped(ctx) {
 		return nil
@@ -191,6 +201,10 @@ func (c *calibrating) levels(ctx context.Context) error {
 
 // measure measures a load: streams or, in an open loop, requests a second.
 func (c *calibrating) measure(ctx context.Context, load float64, searched bool) (*calibrate.Level, error) {
+	return c.rehearser.measure(ctx, c.load(load, searched))
+}
+
+func (c *calibrating) load(load float64, searched bool) rehearsal {
 	p := rehearsal{
 		scenario: c.core.Scenarios[0], concurrency: int(load), lasting: c.core.MaxTimePerRun, searched: searched,
 		step: time.Duration(float64(time.Second) / c.tokensPerSecond),
@@ -201,7 +215,7 @@ func (c *calibrating) measure(ctx context.Context, load float64, searched bool) 
 	if searched {
 		p.lasting = min(p.lasting, searchRun)
 	}
-	return c.rehearser.measure(ctx, p)
+	return p
 }
 
 // search looks for the load at which the error passes its limit: up from the
@@ -226,7 +240,9 @@ func (c *calibrating) search(ctx context.Context, until time.Time) (ended string
 		}
 	}
 	for i := range c.rehearser.result.Levels {
-		note(&c.rehearser.result.Levels[i])
+		if l := &c.rehearser.result.Levels[i]; l.Client == "" {
+			note(l)
+		}
 	}
 	longest := min(c.core.MaxTimePerRun, searchRun)
 	for !c.stopped(ctx) {

@@ -190,7 +190,11 @@ func (r *rehearser) drive(ctx context.Context, plan *bench.Plan, folder *experim
 // join holds the folder of a run against the simulator's records.
 func (r *rehearser) join(ctx context.Context, folder *experiment.Folder, address string, simulatorSeconds float64) (calibrate.Level, error) {
 	joiner := calibrate.NewJoiner()
-	records, err := r.truth(ctx, folder, address)
+	kept := ""
+	if r.core.ExperimentBaseDir != "" {
+		kept = folder.File(truthFile)
+	}
+	records, err := truth(ctx, address, kept)
 	if err != nil {
 		return joiner.Level(), fmt.Errorf("the simulator's records: %w", err)
 	}
@@ -218,10 +222,10 @@ func (r *rehearser) join(ctx context.Context, folder *experiment.Folder, address
 // object a line.
 const truthFile = "truth.jsonl"
 
-// truth fetches the simulator's records of a run, by request id. It waits until
-// the simulator has noted the end of the last answer: a client may know of it
-// earlier.
-func (r *rehearser) truth(ctx context.Context, folder *experiment.Folder, address string) (map[string][]*simulator.Record, error) {
+// truth fetches the simulator's records of a run, by request id, and copies them
+// into the file kept, if that is not "". It waits until the simulator has noted
+// the end of the last answer: a client may know of it earlier.
+func truth(ctx context.Context, address, kept string) (map[string][]*simulator.Record, error) {
 	const settled = 1 // the question itself is a request
 	for end := time.Now().Add(2 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		var stats simulator.Stats
@@ -243,8 +247,8 @@ func (r *rehearser) truth(ctx context.Context, folder *experiment.Folder, addres
 	}
 	defer body.Close()
 	var lines io.Reader = body
-	if r.core.ExperimentBaseDir != "" {
-		file, err := os.Create(folder.File(truthFile))
+	if kept != "" {
+		file, err := os.Create(kept)
 		if err != nil {
 			return nil, err
 		}

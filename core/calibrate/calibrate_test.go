@@ -356,3 +356,29 @@ func TestFindingALevel(t *testing.T) {
 		t.Errorf("where a clock has no requests another's error stands for it, got %v", e)
 	}
 }
+
+// Another client has three moments of a request; it is no level of this tool's.
+func TestAnotherClientIsHeldAgainstTheSameTruth(t *testing.T) {
+	j := calibrate.NewJoiner()
+	truth := served()
+	truth.Events = append(truth.Events[:len(truth.Events)-1], simulator.Event{Kinds: simulator.Done, Write: 3}, truth.Events[len(truth.Events)-1])
+	truth.ConnectionUse = 2
+	j.AddOther(calibrate.Other{Sent: zero - 1000*us, First: zero + 12_000*us, Last: zero + 30_050*us}, []*simulator.Record{truth})
+	j.AddOther(calibrate.Other{Failed: true}, nil)
+	j.AddOther(calibrate.Other{Cancelled: true}, nil)
+	l := j.Level()
+	l.Concurrency, l.Client = 8, "least client"
+	if l.Requests != 1 || l.Failed != 1 || l.Cancelled != 1 || len(l.Groups) != 1 || l.Groups[0].New || l.Groups[0].Clock != "user" {
+		t.Fatalf("%+v", l)
+	}
+	// TTFT is 13 where 10.1 is the most, E2E 31.05 where that is 30.1.
+	g := l.Groups[0]
+	if near := func(v metrics.Value, want float64) bool { return math.Abs(float64(v)-want) < 1e-6 }; !near(g.TTFT.Max, 2.9) || !near(g.E2E.Max, 0.95) || !near(g.Send.Max, 1) || g.ITL.N != 0 {
+		t.Errorf("TTFT %+v, E2E %+v, send %+v, ITL %+v", g.TTFT, g.E2E, g.Send, g.ITL)
+	}
+	c := &calibrate.Calibration{Levels: []calibrate.Level{l, level(8, 0.1)}}
+	c.Find(1, "")
+	if found := c.For(8, 0); found == nil || found.Client != "" || c.Passage.Beyond != 0 {
+		t.Errorf("%+v, %+v", found, c.Passage)
+	}
+}

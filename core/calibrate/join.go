@@ -103,14 +103,8 @@ func (j *Joiner) Add(r *metrics.Request, events []backend.Event, records []*simu
 	if r.DispatchLateness.Exists() && r.SendLateness.Exists() {
 		j.sentLate = append(j.sentLate, 1000*float64(r.DispatchLateness+r.SendLateness))
 	}
-	key := groupKey{r.Clock, !r.ConnReused}
-	g := j.groups[key]
-	if g == nil {
-		g = &samples{}
-		j.groups[key] = g
-	}
-	g.requests++
-	sent, known := sentSpan(r, truth)
+	g := j.group(r.Clock, !r.ConnReused)
+	sent, known := sentSpan(r.SendStartNanos, truth)
 	if known {
 		j.sendKnown++
 		g.send.add(at(r.SendStartNanos), sent)
@@ -121,14 +115,76 @@ func (j *Joiner) Add(r *metrics.Request, events []backend.Event, records []*simu
 	j.outputsOf(g, r, events, truth, sent)
 }
 
-// outputsOf compares an answer's output events.
-func (j *Joiner) outputsOf(g *samples, r *metrics.Request, events []backend.Event, truth *simulator.Record, sent span) {
+// Other is a request as another client saw it, one that has no more than three
+// moments of it.
+type Other struct {
+	Sent, First, Last stamp.Nanos // first output, last line; 0: not known
+	Failed, Cancelled bool
+}
+
+// AddOther takes a request of another client, timed by the user clock.
+func (j *Joiner) AddOther(o Other, records []*simulator.Record) {
+	switch {
+	case o.Cancelled:
+		j.level.Cancelled++
+		return
+	case o.Failed:
+		j.level.Failed++
+		return
+	case len(records) != 1:
+		j.level.Unknown++
+		return
+	case !records[0].Exact:
+		j.level.Vague++
+		return
+	}
+	truth := records[0]
+	j.level.Requests++
+	j.level.Tokens += int64(truth.OutputTokens)
+	g := j.group(stamp.ClockUser.String(), truth.ConnectionUse == 1)
+	sent, known := sentSpan(o.Sent, truth)
+	if known {
+		j.sendKnown++
+		g.send.add(at(o.Sent), sent)
+	}
+	writes := outputWrites(truth)
+	j.server(truth, writes)
+	if o.First != 0 && len(writes) > 0 {
+		g.ttft.add(o.First.Sub(o.Sent), writes[0].since(sent))
+	}
+	// The last line is the mark of the end where there is one, and before the
+	// last byte in any case.
+	if end, ok := truth.Last(simulator.Done); ok && o.Last != 0 {
+		g.e2e.add(o.Last.Sub(o.Sent), writeOf(truth, end).since(sent))
+	}
+}
+
+// group finds the samples of a clock and kind of connection, and counts one
+// more request of them.
+func (j *Joiner) group(clock string, fresh bool) *samples {
+	key := groupKey{clock, fresh}
+	g := j.groups[key]
+	if g == nil {
+		g = &samples{}
+		j.groups[key] = g
+	}
+	g.requests++
+	return g
+}
+
+func outputWrites(truth *simulator.Record) []span {
 	var writes []span
 	for _, e := range truth.Events {
 		if e.Kinds&simulator.Output != 0 {
 			writes = append(writes, writeOf(truth, e))
 		}
 	}
+	return writes
+}
+
+// outputsOf compares an answer's output events.
+func (j *Joiner) outputsOf(g *samples, r *metrics.Request, events []backend.Event, truth *simulator.Record, sent span) {
+	writes := outputWrites(truth)
 	j.server(truth, writes)
 	reported := make([]backend.Event, 0, len(writes))
 	for _, e := range events {
@@ -201,11 +257,11 @@ func writeOf(r *simulator.Record, e simulator.Event) span {
 
 // sentSpan is where the moment lies at which a request began to leave; known
 // tells that it is known from below, too.
-func sentSpan(r *metrics.Request, truth *simulator.Record) (sent span, known bool) {
+func sentSpan(reported stamp.Nanos, truth *simulator.Record) (sent span, known bool) {
 	if n := truth.RequestReceived; n != 0 {
 		return span{at(n), at(n)}, true
 	}
-	return span{at(min(r.SendStartNanos, truth.RequestStart)), at(truth.RequestStart)}, false
+	return span{at(min(reported, truth.RequestStart)), at(truth.RequestStart)}, false
 }
 
 // Level sums up what was added. Scenario, load and cost are the caller's to fill

@@ -31,6 +31,7 @@ type Level struct {
 	Rate        float64 `json:"request_rate,omitempty"`    // of the open loop, per second
 	StepMS      float64 `json:"step_ms"`                   // between two tokens of a stream
 	Searched    bool    `json:"searched,omitempty"`        // not asked for: a load of the search for Passage
+	Client      string  `json:"client,omitempty"`          // another one than this tool, for comparison
 
 	Requests  int   `json:"requests"` // joined with the server's records
 	Failed    int   `json:"failed"`
@@ -131,8 +132,15 @@ func (l *Level) Load() float64 {
 	return float64(l.Concurrency)
 }
 
-// String names the load: "64 streams", "20 req/s".
-func (l *Level) String() string { return LoadName(l.Load(), l.Rate > 0) }
+// String names the load, "64 streams" or "20 req/s", and the client where it is
+// another's.
+func (l *Level) String() string {
+	name := LoadName(l.Load(), l.Rate > 0)
+	if l.Client != "" {
+		name += ", " + l.Client
+	}
+	return name
+}
 
 // LoadName names a load.
 func LoadName(load float64, rate bool) string {
@@ -220,6 +228,9 @@ func (l *Level) Worst() (Metric, metrics.Value) {
 func (c *Calibration) For(concurrency int, rate float64) *Level {
 	for i := range c.Levels {
 		l := &c.Levels[i]
+		if l.Client != "" {
+			continue
+		}
 		if rate > 0 && l.Rate == rate || rate <= 0 && l.Rate <= 0 && l.Concurrency == concurrency {
 			return l
 		}
@@ -276,7 +287,9 @@ func (c *Calibration) Find(limitMS float64, ended string) {
 	p := &Passage{LimitMS: limitMS, Ended: ended}
 	levels := make([]*Level, 0, len(c.Levels))
 	for i := range c.Levels {
-		levels = append(levels, &c.Levels[i])
+		if c.Levels[i].Client == "" {
+			levels = append(levels, &c.Levels[i])
+		}
 	}
 	slices.SortStableFunc(levels, func(a, b *Level) int {
 		switch {

@@ -164,7 +164,7 @@ func (c *Calibration) passage(p *Passage) string {
 	}
 	text := fmt.Sprintf("The error passes %s ms between %s and %s", limit, strconv.FormatFloat(p.Within, 'g', 6, 64), LoadName(p.Beyond, rate))
 	for i := range c.Levels {
-		if l := &c.Levels[i]; l.Load() == p.Beyond {
+		if l := &c.Levels[i]; l.Client == "" && l.Load() == p.Beyond {
 			m, e := l.Worst()
 			text += fmt.Sprintf(": there a hundredth of the %s are %s ms or more wrong", strings.ToUpper(string(m)), Milliseconds(e))
 			if l.Behind() {

@@ -36,14 +36,23 @@ type Config struct {
 	Streams int // requests in flight
 	// Requests is how many are sent in all. 0: until ctx ends, when those in
 	// flight are given up.
-	Requests     int
+	Requests int
+	// Lasting is for how long requests are begun; 0: that is not limited. Those in
+	// flight are waited for.
+	Lasting      time.Duration
 	MaxTokens    int // of each answer, which the server is asked not to end before
 	PromptTokens int // of each prompt, about: words of one token in most vocabularies
+	// Sizes are those of the requests in turn, in place of MaxTokens and
+	// PromptTokens. All bodies are made ahead.
+	Sizes []Size
 	// IDPrefix begins the X-Request-Id of each request; "" is "least-".
 	IDPrefix string
 	// FreshConnections opens one for each request; else they are kept.
 	FreshConnections bool
 }
+
+// Size is that of a request.
+type Size struct{ PromptTokens, MaxTokens int }
 
 // Result is one request as this client saw it.
 type Result struct {
@@ -69,20 +78,28 @@ type Report struct {
 }
 
 func (c *Config) check() error {
+	if len(c.Sizes) == 0 {
+		c.Sizes = []Size{{c.PromptTokens, c.MaxTokens}}
+	}
 	base, err := url.Parse(c.URL)
 	switch {
 	case err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
 		return fmt.Errorf("least: %q is no address of a server (use http://HOST:PORT)", c.URL)
 	case c.Streams < 1:
 		return fmt.Errorf("least: %d streams (use 1 or more)", c.Streams)
-	case c.Requests < 0 || c.MaxTokens < 1 || c.PromptTokens < 1:
-		return fmt.Errorf("least: %d requests of %d prompt and %d output tokens (use positive numbers)", c.Requests, c.PromptTokens, c.MaxTokens)
+	case c.Requests < 0:
+		return fmt.Errorf("least: %d requests (use 0 or more)", c.Requests)
+	}
+	for _, size := range c.Sizes {
+		if size.MaxTokens < 1 || size.PromptTokens < 1 {
+			return fmt.Errorf("least: requests of %d prompt and %d output tokens (use positive numbers)", size.PromptTokens, size.MaxTokens)
+		}
 	}
 	return nil
 }
 
-// body is the same for all requests.
-func (c *Config) body() ([]byte, error) {
+// body is that of all requests of a size.
+func (c *Config) body(size Size) ([]byte, error) {
 	type message struct {
 		Role    string `json:"role"`
 		Content string `json:"content"`
@@ -95,8 +112,8 @@ func (c *Config) body() ([]byte, error) {
 		IgnoreEOS bool      `json:"ignore_eos"`
 		Stream    bool      `json:"stream"`
 	}{
-		c.Model, []message{{"user", strings.TrimSpace(strings.Repeat("the ", c.PromptTokens))}},
-		c.MaxTokens, c.MaxTokens, true, true,
+		c.Model, []message{{"user", strings.TrimSpace(strings.Repeat("the ", size.PromptTokens))}},
+		size.MaxTokens, size.MaxTokens, true, true,
 	})
 }
 
@@ -106,9 +123,12 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if err := c.check(); err != nil {
 		return Report{}, err
 	}
-	body, err := c.body()
-	if err != nil {
-		return Report{}, fmt.Errorf("least: %w", err)
+	bodies := make([][]byte, len(c.Sizes))
+	for i, size := range c.Sizes {
+		var err error
+		if bodies[i], err = c.body(size); err != nil {
+			return Report{}, fmt.Errorf("least: %w", err)
+		}
 	}
 	if c.IDPrefix == "" {
 		c.IDPrefix = "least-"
@@ -118,10 +138,13 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		DisableKeepAlives: c.FreshConnections, DisableCompression: true,
 	}
 	defer transport.CloseIdleConnections()
-	l := &loop{config: c, body: body, client: &http.Client{Transport: transport}, endpoint: strings.TrimRight(c.URL, "/") + "/v1/chat/completions"}
+	l := &loop{config: c, bodies: bodies, client: &http.Client{Transport: transport}, endpoint: strings.TrimRight(c.URL, "/") + "/v1/chat/completions"}
 
 	results := make([][]Result, c.Streams)
 	watch := machine.Start(func() []int { return nil }, nil)
+	if c.Lasting > 0 {
+		l.until = time.Now().Add(c.Lasting)
+	}
 	var streams sync.WaitGroup
 	for i := range results {
 		streams.Go(func() { results[i] = l.stream(ctx) })
@@ -138,9 +161,10 @@ func Run(ctx context.Context, c Config) (Report, error) {
 
 type loop struct {
 	config   Config
-	body     []byte
+	bodies   [][]byte
 	client   *http.Client
 	endpoint string
+	until    time.Time // zero: not limited
 	sent     atomic.Int64
 }
 
@@ -149,17 +173,17 @@ func (l *loop) stream(ctx context.Context) (results []Result) {
 	in := bufio.NewReader(nil)
 	for {
 		n := l.sent.Add(1)
-		if l.config.Requests > 0 && n > int64(l.config.Requests) || ctx.Err() != nil {
+		if l.config.Requests > 0 && n > int64(l.config.Requests) || ctx.Err() != nil || !l.until.IsZero() && time.Now().After(l.until) {
 			return results
 		}
 		r := Result{ID: fmt.Sprintf("%s%d", l.config.IDPrefix, n)}
-		r.Err = l.request(ctx, &r, in)
+		r.Err = l.request(ctx, &r, in, l.bodies[n%int64(len(l.bodies))])
 		results = append(results, r)
 	}
 }
 
-func (l *loop) request(ctx context.Context, r *Result, in *bufio.Reader) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.endpoint, bytes.NewReader(l.body))
+func (l *loop) request(ctx context.Context, r *Result, in *bufio.Reader, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.endpoint, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

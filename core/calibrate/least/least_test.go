@@ -1,9 +1,14 @@
 package least_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +20,92 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// serving makes this test binary a simulator of 50 tokens/s a stream, for the
+// benchmark: its CPU time is not the client's then.
+const serving = "LEAST_TEST_SERVING"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serving) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	config := simulator.DefaultConfig()
+	config.StepTime, config.StepTimePerSequence, config.PrefillTime, config.PrefillTokensPerSecond, config.JitterRatio = 20*time.Millisecond, 0, 0, 0, 0
+	config.MaxBatch, config.MaxBatchedTokens, config.KVTokens = 0, 0, 0
+	server, err := simulator.New(config)
+	if err == nil {
+		err = server.Listen("127.0.0.1:0")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(server.URL())
+	_, _ = io.Copy(io.Discard, os.Stdin) // held open by the benchmark
+}
+
+// BenchmarkLeast is what the least client costs; an operation is a request of 50
+// tokens at 50 tokens/s, in so many streams.
+//
+//	go test ./core/calibrate/least -run xxx -bench Least -benchtime 640x
+func BenchmarkLeast(b *testing.B) {
+	server := exec.Command(os.Args[0])
+	server.Env = append(os.Environ(), serving+"=1")
+	lease, err := server.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := server.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = lease.Close(); _ = server.Wait() }()
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, streams := range []int{64, 512} {
+		b.Run(fmt.Sprint(streams), func(b *testing.B) {
+			const tokens = 50
+			report, err := least.Run(b.Context(), least.Config{
+				URL: strings.TrimSpace(address), Model: "simulator", Streams: streams, Requests: b.N, MaxTokens: tokens, PromptTokens: 100,
+			})
+			if err != nil || len(report.Results) != b.N {
+				b.Fatalf("%d results of %d: %v", len(report.Results), b.N, err)
+			}
+			for _, r := range report.Results {
+				if r.Err != nil {
+					b.Fatal(r.Err)
+				}
+			}
+			b.ReportMetric(float64(report.CPU.Microseconds())/1000/float64(b.N), "CPU-ms/req")
+			b.ReportMetric(float64(report.CPU.Microseconds())/float64(b.N)/tokens, "CPU-µs/token")
+		})
+	}
+}
+
+func TestRequestsAreBegunForATimeAndHaveTheirSizes(t *testing.T) {
+	server := serve(t, nil)
+	report, err := least.Run(t.Context(), least.Config{
+		URL: server.URL(), Model: "simulator", Streams: 3, Lasting: 200 * time.Millisecond, Sizes: []least.Size{{PromptTokens: 3, MaxTokens: 4}, {PromptTokens: 9, MaxTokens: 7}},
+	})
+	if err != nil || len(report.Results) < 4 {
+		t.Fatalf("%d results, %v", len(report.Results), err)
+	}
+	outputs := map[int]int{}
+	for _, r := range report.Results {
+		if r.Err != nil {
+			t.Errorf("%s was not waited for: %v", r.ID, r.Err)
+		}
+		outputs[r.Outputs]++
+	}
+	if outputs[4] == 0 || outputs[7] == 0 || len(outputs) != 2 {
+		t.Errorf("answers of %v tokens, want 4 and 7", outputs)
+	}
+}
 
 func serve(t *testing.T, change func(*simulator.Config)) *simulator.Server {
 	t.Helper()
