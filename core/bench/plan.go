@@ -209,6 +209,10 @@ func (c *checker) scenarios() {
 		if err == nil {
 			err = parsed.Fits(p.Task)
 		}
+		if err == nil && parsed.Kind() == scenario.Rows && c.noPictures() {
+			c.wrong("traffic-scenario", "give one, or a size as I(512,512)", "dataset for task %s needs a dataset of pictures (--dataset-path or --dataset-config)", p.Task)
+			continue
+		}
 		if err != nil {
 			c.wrong("traffic-scenario", "", "%v", err)
 			continue
@@ -219,6 +223,14 @@ func (c *checker) scenarios() {
 		}
 		p.Scenarios = append(p.Scenarios, Scenario{parsed, text})
 	}
+}
+
+// noPictures tells whether the task shows pictures, and there are synthetic ones
+// only: those have no size of their own.
+func (c *checker) noPictures() bool {
+	s := c.plan.Settings
+	shows := c.plan.Task == backend.ImageTextToText || c.plan.Task == backend.ImageToEmbedding
+	return shows && s.DatasetPath == "" && s.DatasetConfig == ""
 }
 
 func (c *checker) prefix() {

@@ -71,6 +71,9 @@ func TestEveryMistakeOfAPlanIsNamed(t *testing.T) {
 		"history of an embedding": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.RequestParams = "text-to-embeddings", nil, json.RawMessage(`{"chatHistory":[{"role":"user","content":"hi"}]}`)
 		}, given(), []string{"chatHistory is for chats", "text-to-embeddings has no messages"}},
+		"rows of no pictures": {func(s *settings.Benchmark) {
+			s.Task, s.Scenarios = "image-text-to-text", []string{"dataset"}
+		}, given(), []string{"--traffic-scenario: dataset for task image-text-to-text needs a dataset of pictures", "I(512,512)"}},
 		"number of pictures twice": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.RequestParams = "text-to-image", nil, json.RawMessage(`{"n":2}`)
 		}, given(), []string{"--additional-request-params", "I(width,height,n)"}},
