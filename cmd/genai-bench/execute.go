@@ -109,7 +109,7 @@ func (b *benchmarking) execute(ctx context.Context, fs *pflag.FlagSet, plan *ben
 	pool.Close()
 	b.noteLaterBadRows()
 	if b.core.Calibrate && runErr == nil && !result.Interrupted && result.Completed > 0 {
-		b.attach(ctx, plan, folder, metadata, interrupt, logger)
+		b.attach(ctx, plan, folder, result.Metadata, interrupt, logger)
 	}
 	reportErr := b.report(folder.Path())
 	return b.verdict(result, runErr, reportErr)

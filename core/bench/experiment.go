@@ -93,6 +93,7 @@ type Result struct {
 	Completed   int // requests
 	Failed      int
 	Interrupted bool
+	Metadata    experiment.Metadata // as it was written last
 	// Untrusted are the warnings for which figures are not to be trusted, each
 	// with its run.
 	Untrusted []string
@@ -158,7 +159,7 @@ func Run(ctx context.Context, plan *Plan, parts Parts) (result Result, err error
 	}
 
 	err = x.matrix(ctx, parts.AfterScenario, &result)
-	result.Interrupted = x.stopped(ctx)
+	result.Interrupted, result.Metadata = x.stopped(ctx), x.metadata
 	return result, err
 }
 
