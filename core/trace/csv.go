@@ -24,7 +24,7 @@ func csvFormats() []csvFormat {
 	}
 }
 
-func (t *Trace) readCSV(b *bufio.Reader, o Options) ([]row, error) {
+func (t *Trace) readCSV(b *bufio.Reader, o Options) ([]Request, error) {
 	r := csv.NewReader(b)
 	r.ReuseRecord, r.TrimLeadingSpace = true, true
 	header, err := r.Read()
@@ -60,7 +60,7 @@ func (t *Trace) readCSV(b *bufio.Reader, o Options) ([]row, error) {
 
 // readRows reads the rows behind the header; columns are those of time, input,
 // output and session (-1: none).
-func (t *Trace) readRows(r *csv.Reader, f csvFormat, o Options, columns [4]int) (rows []row, err error) {
+func (t *Trace) readRows(r *csv.Reader, f csvFormat, o Options, columns [4]int) (rows []Request, err error) {
 	for {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -86,18 +86,18 @@ func (t *Trace) readRows(r *csv.Reader, f csvFormat, o Options, columns [4]int) 
 	}
 }
 
-func (f csvFormat) row(record []string, unit Unit, columns [4]int) (next row, err error) {
-	if next.at, err = f.time(strings.TrimSpace(record[columns[0]]), unit); err != nil {
+func (f csvFormat) row(record []string, unit Unit, columns [4]int) (next Request, err error) {
+	if next.At, err = f.time(strings.TrimSpace(record[columns[0]]), unit); err != nil {
 		return next, fmt.Errorf("%s: %w", f.at, err)
 	}
-	if next.request.InputTokens, err = parseTokens(f.input, record[columns[1]]); err != nil {
+	if next.InputTokens, err = parseTokens(f.input, record[columns[1]]); err != nil {
 		return next, err
 	}
-	if next.request.OutputTokens, err = parseTokens(f.output, record[columns[2]]); err != nil {
+	if next.OutputTokens, err = parseTokens(f.output, record[columns[2]]); err != nil {
 		return next, err
 	}
 	if columns[3] >= 0 {
-		next.request.Session = strings.Clone(strings.TrimSpace(record[columns[3]]))
+		next.Session = strings.Clone(strings.TrimSpace(record[columns[3]]))
 	}
 	return next, nil
 }

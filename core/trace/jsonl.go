@@ -80,10 +80,10 @@ type jsonlReader struct {
 	sessions map[json.Number]string // Bailian: chat to the first of its conversation
 	block    int64                  // tokens a block as the lines say
 	whole    bool                   // Mooncake: times so far are whole numbers
-	rows     []row
+	rows     []Request
 }
 
-func (t *Trace) readJSONL(b *bufio.Reader, o Options) ([]row, error) {
+func (t *Trace) readJSONL(b *bufio.Reader, o Options) ([]Request, error) {
 	r := &jsonlReader{trace: t, options: o, sessions: map[json.Number]string{}, whole: true}
 	number := 0
 	for {
@@ -179,7 +179,7 @@ func (r *jsonlReader) addRecorded(l *line, format string, text []byte) error {
 		return err
 	}
 	r.trace.BlockTokens = mooncakeBlockTokens
-	request := Request{InputTokens: in, OutputTokens: out, Blocks: l.HashIDs, Text: l.TextInput}
+	request := Request{At: at, InputTokens: in, OutputTokens: out, Blocks: l.HashIDs, Text: l.TextInput}
 	if l.SessionID != nil {
 		request.Session = *l.SessionID
 	}
@@ -192,7 +192,7 @@ func (r *jsonlReader) addRecorded(l *line, format string, text []byte) error {
 	if r.options.BlockTokens > 0 {
 		r.trace.BlockTokens = r.options.BlockTokens
 	}
-	r.rows = r.trace.take(r.rows, row{at, request})
+	r.rows = r.trace.take(r.rows, request)
 	return nil
 }
 
@@ -254,7 +254,7 @@ func (r *jsonlReader) addOwn(l *line, text []byte) error {
 	if l.OutputTokens == nil || l.InputTokens == nil && l.Text == "" {
 		return bad("output_tokens, or both input_tokens and text, are missing; the fields are %s", fields(text))
 	}
-	request := Request{Blocks: l.BlockIDs, Session: l.Session, Text: l.Text}
+	request := Request{At: offset, Blocks: l.BlockIDs, Session: l.Session, Text: l.Text}
 	if request.OutputTokens, err = checkTokens("output_tokens", *l.OutputTokens); err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (r *jsonlReader) addOwn(l *line, text []byte) error {
 	if err := r.blockTokens(l); err != nil {
 		return err
 	}
-	r.rows = r.trace.take(r.rows, row{offset, request})
+	r.rows = r.trace.take(r.rows, request)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (t *Trace) Part(from, until time.Duration, most int) (*Trace, error) {
 	if first == end {
 		return nil, fmt.Errorf("no request came then: the trace lasts %s", t.Span().Round(time.Millisecond))
 	}
-	if first > 0 {
+	if first > 0 || end < len(t.Requests)/2 { // a copy, that lets go of the rest
 		part.Requests = make([]Request, end-first)
 		copy(part.Requests, t.Requests[first:end])
 		start := part.Requests[0].At

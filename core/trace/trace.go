@@ -3,6 +3,7 @@ package trace
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -160,7 +161,7 @@ func Read(r io.Reader, o Options) (*Trace, error) {
 		return nil, fmt.Errorf("reading: %w", err)
 	}
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	var rows []row
+	var rows []Request
 	t := &Trace{}
 	switch {
 	case len(head) == 0:
@@ -178,35 +179,21 @@ func Read(r io.Reader, o Options) (*Trace, error) {
 	return t, t.fill(rows)
 }
 
-// row is a request as it stands in the file.
-type row struct {
-	at      time.Duration // from wherever the trace counts
-	request Request
-}
-
-// fill puts rows in order, from the first on.
-func (t *Trace) fill(rows []row) error {
+// fill puts requests, whose times are from wherever the trace counts, in order and
+// counts from the first on.
+func (t *Trace) fill(rows []Request) error {
 	if len(rows) == 0 && t.Bad > 0 {
 		return fmt.Errorf("the trace has no request that can be sent: %d rows are bad and %d have no input or output; %s", t.Bad, t.Skipped, strings.Join(t.FirstBad, "; "))
 	}
 	if len(rows) == 0 {
 		return fmt.Errorf("the trace has no request that can be sent (%d rows without input or output)", t.Skipped)
 	}
-	slices.SortStableFunc(rows, func(a, b row) int {
-		switch {
-		case a.at < b.at:
-			return -1
-		case a.at > b.at:
-			return 1
-		}
-		return 0
-	})
-	t.Requests = make([]Request, len(rows))
-	blocks := false
-	for i, r := range rows {
-		r.request.At = r.at - rows[0].at
-		t.Requests[i] = r.request
-		blocks = blocks || len(r.request.Blocks) > 0
+	slices.SortStableFunc(rows, func(a, b Request) int { return cmp.Compare(a.At, b.At) })
+	t.Requests = slices.Clip(rows)
+	blocks, start := false, rows[0].At
+	for i := range rows {
+		rows[i].At -= start
+		blocks = blocks || len(rows[i].Blocks) > 0
 	}
 	if !blocks {
 		t.BlockTokens = 0
@@ -214,9 +201,9 @@ func (t *Trace) fill(rows []row) error {
 	return nil
 }
 
-// take adds a row, or counts one that cannot be sent.
-func (t *Trace) take(rows []row, r row) []row {
-	if r.request.Text == "" && r.request.InputTokens <= 0 || r.request.OutputTokens <= 0 {
+// take adds a request, or counts one that cannot be sent.
+func (t *Trace) take(rows []Request, r Request) []Request {
+	if r.Text == "" && r.InputTokens <= 0 || r.OutputTokens <= 0 {
 		t.Skipped++
 		return rows
 	}
