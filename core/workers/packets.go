@@ -17,9 +17,13 @@ const portsMin = 1000
 // capture opens the packet sockets of the workers. Each has its own share of
 // the host's local ports: the socket's filter lets its worker see the headers
 // of just these connections. A worker has no privilege of its own.
+//
+// A kernel before Linux 6.3 keeps no connection in a share. There all workers
+// have all of the local ports, and each ring shows the connections of all,
+// which costs CPU and is no less exact.
 type capture struct {
 	first, last uint16
-	count       int
+	count       int   // of shares; 0: nothing is to be opened
 	refused     error // why there are no packets; nil also where none are wanted
 }
 
@@ -29,16 +33,13 @@ func newCapture(wish backend.ClockChoice, workers int) capture {
 		return capture{}
 	}
 	first, last, err := stamp.LocalPorts()
-	if err == nil {
-		err = stamp.LocalPortRanges()
-	}
-	if size := (int(last) - int(first) + 1) / workers; err == nil && size < portsMin {
-		err = fmt.Errorf("%d local ports for each worker are too few (widen net.ipv4.ip_local_port_range)", size)
-	}
 	if err != nil {
 		return capture{refused: err}
 	}
-	c := capture{first: first, last: last, count: workers}
+	c := divide(first, last, workers, stamp.LocalPortRanges() == nil)
+	if c.refused != nil {
+		return c
+	}
 	socket, err := stamp.OpenPacketSocket(first, last)
 	if err != nil {
 		return capture{refused: err}
@@ -47,14 +48,31 @@ func newCapture(wish backend.ClockChoice, workers int) capture {
 	return c
 }
 
+// divide shares out the local ports, where the kernel can keep connections in
+// ranges of them.
+func divide(first, last uint16, workers int, ranges bool) capture {
+	if !ranges {
+		return capture{first: first, last: last, count: 1}
+	}
+	if size := (int(last) - int(first) + 1) / workers; size < portsMin {
+		return capture{refused: fmt.Errorf("%d local ports for each worker are too few (widen net.ipv4.ip_local_port_range)", size)}
+	}
+	return capture{first: first, last: last, count: workers}
+}
+
+// share is the range of local ports of a worker, inclusive.
+func (c capture) share(worker int) (first, last uint16) {
+	size := (int(c.last) - int(c.first) + 1) / c.count
+	first = c.first + uint16(worker%c.count*size)
+	return first, first + uint16(size-1)
+}
+
 // open returns the socket and the ports of a worker; nil: there are none.
 func (c capture) open(worker int) (socket *os.File, first, last uint16, err error) {
 	if c.count == 0 {
 		return nil, 0, 0, nil
 	}
-	size := (int(c.last) - int(c.first) + 1) / c.count
-	first = c.first + uint16(worker*size)
-	last = first + uint16(size-1)
+	first, last = c.share(worker)
 	socket, err = stamp.OpenPacketSocket(first, last)
 	return socket, first, last, err
 }
