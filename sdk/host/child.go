@@ -104,9 +104,9 @@ func closeAll(files ...*os.File) {
 // keeps its thread: Linux sends the signal of Pdeathsig when the thread that
 // forked ends, and Go ends idle threads as it likes.
 func (c *child) live(started chan<- error, theirs [3]*os.File) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // never unlocked: the thread has given something up, and ends
 	defer close(c.exited)
+	giveUpCapture()
 	err := c.cmd.Start()
 	closeAll(theirs[:]...)
 	if err != nil {
