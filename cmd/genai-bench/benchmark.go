@@ -106,12 +106,8 @@ func (a *app) completions(cmd *cobra.Command) {
 			fixed(f.Name, func() []string { return words })
 		}
 	})
-	fixed("server-engine", func() []string {
-		return []string{"vLLM", "SGLang", "TGI", "cohere-TensorRT", "cohere-vLLM", "LlamaCPP"}
-	})
-	fixed("server-gpu-type", func() []string {
-		return []string{"H100", "A100-80G", "A100-40G", "MI300", "A10", "H200", "B200", "RTX-PRO-6000"}
-	})
+	fixed("server-engine", settings.ServerEngines)
+	fixed("server-gpu-type", settings.ServerGPUTypes)
 }
 
 // benchmarking is one invocation of `benchmark`.

@@ -32,3 +32,14 @@ func taskNames() []string {
 	}
 	return names
 }
+
+// ServerEngines are engines that the Python tool knows, for completion; any text
+// is taken.
+func ServerEngines() []string {
+	return []string{"vLLM", "SGLang", "TGI", "cohere-TensorRT", "cohere-vLLM", "LlamaCPP"}
+}
+
+// ServerGPUTypes are accelerators, for completion; any text is taken.
+func ServerGPUTypes() []string {
+	return []string{"H100", "A100-80G", "A100-40G", "MI300", "A10", "H200", "B200", "RTX-PRO-6000"}
+}

@@ -214,7 +214,7 @@ func (c *Client) Finished(failure *fault.Error, answer, sent http.Header) *fault
 		c.settings.Explain(failure)
 	}
 	if own := SecretsOfHeader(sent); len(own) > 0 {
-		NewRedactor(own).Fault(failure)
+		failure = NewRedactor(own).Fault(failure)
 	}
 	return c.redact.Fault(failure)
 }
