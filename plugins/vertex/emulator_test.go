@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -37,9 +38,9 @@ const (
 // name; the words of messages are from memory.
 type emulator struct {
 	public *rsa.PublicKey // of the service account
-	noAuth bool
-	claude bool // what is lacking is what Anthropic's messages lack
-	maas   bool // what is lacking is what OpenAI's completions lack
+	lives  int            // seconds that a token is good for; 0: an hour
+	claude bool           // what is lacking is what Anthropic's messages lack
+	maas   bool           // what is lacking is what OpenAI's completions lack
 
 	mu     sync.Mutex
 	tokens []string // given out
@@ -155,7 +156,7 @@ func (e *emulator) token(r *simulator.Request) simulator.Call {
 	defer e.mu.Unlock()
 	token := fmt.Sprintf("%s-%d", plantedToken, len(e.tokens))
 	e.tokens = append(e.tokens, token)
-	return simulator.Call{Reply: &simulator.Reply{Body: fmt.Appendf(nil, `{"access_token": %q, "expires_in": 3599, "token_type": "Bearer"}`, token)}}
+	return simulator.Call{Reply: &simulator.Reply{Body: fmt.Appendf(nil, `{"access_token": %q, "expires_in": %d, "token_type": "Bearer"}`, token, cmp.Or(e.lives, 3599))}}
 }
 
 // verify checks an assertion: RS256 with the account's key, and its claims.
@@ -203,8 +204,6 @@ func (e *emulator) authenticate(r *simulator.Request) (credential string, refusa
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case e.noAuth:
-		return "", nil
 	case key != "" && bearer != "":
 		return no(refuse(400, "both a key and a token"))
 	case bearer != "" && slices.Contains(e.tokens, bearer):

@@ -190,7 +190,7 @@ func (g *grpcAsker) perform(ctx context.Context, c *call, r *backend.Request, st
 		model = g.config.Model
 	}
 	c.exchange.SendStart = stamp.Now()
-	err := ask(withCall(ctx, c, line), g.client.GenerativeModel(model), stream)
+	err := ask(withCall(ctx, c, line), g.client.GenerativeModel(bareModel(model)), stream)
 	return c.finish(ctx, err)
 }
 

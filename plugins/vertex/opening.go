@@ -42,14 +42,20 @@ func (o *opening) failed() bool {
 type target struct {
 	address           openaiwire.Address
 	project, location string
-	google            bool // the address is Google's own
+	endpoint          string // in OpenAI's form
+	google            bool   // the address is Google's own
 }
 
 // location names a region: "us-central1", "europe-west4", "global".
 var locationForm = regexp.MustCompile(`^[a-z]+(-[a-z]+\d*)*$`)
 
 func (o *opening) target(auth string) target {
-	t := target{project: o.config.Options.String(optionProject), location: o.config.Options.String(optionLocation)}
+	t := target{
+		project: o.config.Options.String(optionProject), location: o.config.Options.String(optionLocation), endpoint: o.config.Options.String(optionEndpoint),
+	}
+	if t.endpoint == "" {
+		t.endpoint = "openapi"
+	}
 	if t.location == "" {
 		t.location = defaultLocation
 	}
@@ -60,9 +66,11 @@ func (o *opening) target(auth string) target {
 	base := o.config.APIBase
 	if base == "" {
 		base = "https://" + t.location + "-aiplatform.googleapis.com"
-		// Express mode has no regions.
-		if t.location == "global" || t.project == "" {
+		switch {
+		case t.location == "global" || t.project == "": // express mode has no regions
 			base = "https://aiplatform.googleapis.com"
+		case t.location == "us" || t.location == "eu":
+			base = "https://aiplatform." + t.location + ".rep.googleapis.com"
 		}
 	}
 	address, err := openaiwire.ParseAddress(base)
@@ -86,7 +94,7 @@ func hostOf(hostport string) string {
 // model is the address of a publisher's model, by
 // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.publishers.models.
 func (t target) model(publisher, model, method string) string {
-	path := "/publishers/" + publisher + "/models/" + url.PathEscape(model) + ":" + method
+	path := "/publishers/" + publisher + "/models/" + url.PathEscape(bareModel(model)) + ":" + method
 	if t.project != "" {
 		path = "/projects/" + url.PathEscape(t.project) + "/locations/" + t.location + path
 	}
@@ -95,8 +103,14 @@ func (t target) model(publisher, model, method string) string {
 
 // openAI is the address of an endpoint in OpenAI's form.
 func (t target) openAI(kind backend.Kind, _ string) string {
-	return t.address.V1("/projects/" + url.PathEscape(t.project) + "/locations/" + t.location + "/endpoints/openapi" + openaiwire.Path(kind))
+	return t.address.V1("/projects/" + url.PathEscape(t.project) + "/locations/" + t.location + "/endpoints/" + url.PathEscape(t.endpoint) + openaiwire.Path(kind))
 }
+
+// resourceName is a model's name as the console copies it.
+var resourceName = regexp.MustCompile(`^(projects/[^/]+/locations/[^/]+/)?(publishers/[^/]+/)?models/`)
+
+// bareModel is a model's name without the resource it stands in.
+func bareModel(name string) string { return resourceName.ReplaceAllString(name, "") }
 
 // credentials are what authenticates.
 type credentials struct {
@@ -193,11 +207,13 @@ func header(c credentials) http.Header {
 // api decides by which API a model is asked.
 func (o *opening) api() string {
 	api := o.config.Options.String(optionModelAPI)
-	model := strings.ToLower(o.config.Model)
+	model := strings.ToLower(bareModel(o.config.Model))
 	if api == apiAuto || api == "" {
 		switch {
 		case o.config.Task == backend.TextToEmbeddings:
 			api = apiPredict
+		case o.config.Options.String(optionEndpoint) != "":
+			api = apiOpenAI
 		case strings.Contains(model, "claude"):
 			api = apiAnthropic
 		case strings.Contains(model, "/"):

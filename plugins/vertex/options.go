@@ -18,6 +18,7 @@ const (
 	optionAuth        = "gcp-auth"
 	optionModelAPI    = "gcp-model-api"
 	optionTransport   = "gcp-transport"
+	optionEndpoint    = "gcp-endpoint-id"
 )
 
 // The ways to authenticate, as --gcp-auth names them.
@@ -67,12 +68,14 @@ func options() []option.Option {
 			{Value: authNone, Help: "nothing, for gateways that authenticate themselves"},
 		}},
 		{Name: optionModelAPI, Type: option.Enum, Default: apiAuto, Group: group, Help: "API by which the model is asked", Allowed: []option.Allowed{
-			{Value: apiAuto, Help: "by the model's name: claude… is anthropic, publisher/model is openai, text-bison… and embeddings are predict, else gemini"},
+			{Value: apiAuto, Help: "by the model's name: claude… is anthropic, publisher/model and those of an endpoint are openai, text-bison… and embeddings are predict, else gemini"},
 			{Value: apiGemini, Help: "generateContent and streamGenerateContent"},
 			{Value: apiAnthropic, Help: "rawPredict and streamRawPredict, Anthropic's messages"},
 			{Value: apiOpenAI, Help: "chat completions of models as a service (Llama, Mistral, DeepSeek, …)"},
 			{Value: apiPredict, Help: "predict, without a stream"},
 		}},
+		{Name: optionEndpoint, Type: option.String, Group: group, Example: "1234567890123456789",
+			Help: "endpoint of a model of your own (vLLM or TGI of Model Garden), asked by chat completions"},
 		{Name: optionTransport, Type: option.Enum, Default: transportREST, Group: group, Help: "transport of Gemini", Allowed: []option.Allowed{
 			{Value: transportREST, Help: "HTTP and an event stream, whose arrivals can be stamped"},
 			{Value: transportGRPC, Help: "gRPC by cloud.google.com/go/vertexai, which its maker has deprecated; times are those of user space"},
