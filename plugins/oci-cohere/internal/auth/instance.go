@@ -73,16 +73,36 @@ func openInstance(s Settings) *instanceSource {
 		i.metadata = strings.TrimRight(base, "/")
 	}
 	i.stop, i.cancel = context.WithCancel(context.Background())
-	i.client = &http.Client{Timeout: callMax, Transport: stoppable{transportOf(s), i.stop}}
+	i.client = &http.Client{Timeout: callMax, Transport: transportOf(s)}
 	return i
 }
 
-// whole reads each answer to its end: the SDK does not close all of them.
-type whole struct{ *http.Client }
+// dispatcher makes the SDK's calls. It reads each answer to its end, because the
+// SDK does not close all of them, and ends with the source: a call that is under
+// way is cancelled, and the SDK, which would try again for minutes and sleep
+// between, is left by a panic that fetch recovers from.
+type dispatcher struct {
+	client *http.Client
+	stop   context.Context // of the source: no call's
+}
+
+// stopped is the panic of a dispatcher whose source was closed.
+type stopped struct{}
 
 // Do implements common.HTTPRequestDispatcher.
-func (w whole) Do(r *http.Request) (*http.Response, error) {
-	answer, err := w.Client.Do(r)
+func (d dispatcher) Do(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(d.stop, cancel)()
+	answer, err := d.read(r.WithContext(ctx))
+	if d.stop.Err() != nil {
+		panic(stopped{})
+	}
+	return answer, err
+}
+
+func (d dispatcher) read(r *http.Request) (*http.Response, error) {
+	answer, err := d.client.Do(r)
 	if err != nil {
 		return nil, err
 	}
@@ -93,20 +113,6 @@ func (w whole) Do(r *http.Request) (*http.Response, error) {
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(text))
 	return answer, nil
-}
-
-// stoppable ends its calls when the source is closed.
-type stoppable struct {
-	*http.Transport
-	stop context.Context
-}
-
-// RoundTrip implements http.RoundTripper.
-func (s stoppable) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := s.stop.Err(); err != nil {
-		return nil, err
-	}
-	return s.Transport.RoundTrip(r)
 }
 
 // transportOf makes the transport for the calls that fetch tokens. The metadata
@@ -220,6 +226,10 @@ func (i *instanceSource) fetch() (id *identity, failure *fault.Error) {
 	defer func() {
 		if r := recover(); r != nil { // the SDK asserts what tokens and certificates hold
 			i.provider = nil
+			if r == (stopped{}) {
+				id, failure = nil, refused("the backend was closed")
+				return
+			}
 			id, failure = nil, refused(fmt.Sprintf("the answer of the metadata or auth service is not as expected (%T)", r))
 		}
 	}()
@@ -227,7 +237,9 @@ func (i *instanceSource) fetch() (id *identity, failure *fault.Error) {
 		if failure := i.reachable(); failure != nil {
 			return nil, failure
 		}
-		own := func(common.HTTPRequestDispatcher) (common.HTTPRequestDispatcher, error) { return whole{i.client}, nil }
+		own := func(common.HTTPRequestDispatcher) (common.HTTPRequestDispatcher, error) {
+			return dispatcher{i.client, i.stop}, nil
+		}
 		provider, err := ociauth.InstancePrincipalConfigurationProviderWithCustomClient(own)
 		if err != nil {
 			return nil, refused(oneLine(err))
