@@ -3,15 +3,14 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/genai-bench/genai-bench/plugins/bedrock/frame"
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -138,7 +137,7 @@ func (a *answer) readStream(src stamp.SpanReader) *fault.Error {
 		case errors.Is(err, frame.ErrUnfinished):
 			return fault.New(fault.Truncated, "after %d events %v", a.events, err)
 		default:
-			return transportFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 	}
 }
@@ -171,7 +170,7 @@ func (a *answer) message(m *frame.Message) *fault.Error {
 		Bytes []byte `json:"bytes"`
 	}
 	if err := json.Unmarshal(m.Payload, &wrapped); err != nil {
-		return fault.New(fault.Protocol, "event %d of the stream holds no chunk: %s", a.events, excerpt(m.Payload))
+		return fault.New(fault.Protocol, "event %d of the stream holds no chunk: %s", a.events, jsonhttp.Excerpt(m.Payload))
 	}
 	return a.chunk(wrapped.Bytes, m.Arrival)
 }
@@ -193,27 +192,4 @@ func isObjectText(text []byte) bool {
 		return c == '{'
 	}
 	return false
-}
-
-// transportFault is the failure of reading a body.
-func transportFault(err error) *fault.Error {
-	var failure *fault.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	return fault.New(fault.Protocol, "reading the answer: %v", err)
-}
-
-// excerpt quotes the start of what a server sent.
-func excerpt(data []byte) string {
-	const bytesMax = 200
-	dots := ""
-	if len(data) > bytesMax {
-		cut := bytesMax
-		for cut > 0 && !utf8.RuneStart(data[cut]) {
-			cut--
-		}
-		data, dots = data[:cut], "…"
-	}
-	return fmt.Sprintf("%q%s", data, dots)
 }

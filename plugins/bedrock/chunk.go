@@ -5,6 +5,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -111,7 +112,7 @@ type chatDelta struct {
 func (a *answer) chunk(data []byte, at stamp.Arrival) *fault.Error {
 	var c chunk
 	if !decode(data, &c) {
-		return fault.New(fault.Protocol, "event %d of the stream is no JSON object: %s", a.events, excerpt(data))
+		return fault.New(fault.Protocol, "event %d of the stream is no JSON object: %s", a.events, jsonhttp.Excerpt(data))
 	}
 	a.metrics(c.Metrics)
 	if c.failed() {

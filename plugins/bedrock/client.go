@@ -13,6 +13,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/option"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
@@ -31,8 +32,8 @@ type client struct {
 	source   *awsauth.Source
 
 	mu     sync.Mutex
-	redact *redactor // of the credentials so far; nil: none was made yet
-	known  int       // how often they had been renewed by then
+	redact *jsonhttp.Redactor // of the credentials so far; nil: none was made yet
+	known  int                // how often they had been renewed by then
 }
 
 // newClient checks the configuration. Where any problem is an error, the client
@@ -41,12 +42,9 @@ func newClient(ctx context.Context, config backend.Config) (*client, []option.Pr
 	var c checker
 	checked := c.check(config)
 	source := c.authorize(ctx, &checked)
-	transport, err := httpclient.New(httpclient.Options{
-		Limits: checked.Limits, TLS: checked.TLS, HTTP: checked.HTTP, Clock: checked.Clock, MaxInFlight: checked.MaxInFlight,
-		LocalPortFirst: checked.LocalPortFirst, LocalPortLast: checked.LocalPortLast,
-	})
-	if err != nil {
-		c.refuse(transportOption(err), "", "%s", newRedactor(append(headerSecrets(checked.HTTP.Header), proxySecret(checked.HTTP.Proxy))).text(err.Error()))
+	transport, problem := jsonhttp.NewTransport(checked.Config, jsonhttp.NewRedactor(jsonhttp.SecretsOfConfig(checked.Config)).Text)
+	if problem != nil {
+		c.problems = append(c.problems, *problem)
 	}
 	if c.failed() {
 		if transport != nil {
@@ -58,25 +56,6 @@ func newClient(ctx context.Context, config backend.Config) (*client, []option.Pr
 		return nil, c.problems
 	}
 	return &client{settings: checked, http: transport, source: source}, c.problems
-}
-
-// transportOption is core's name of the option that the transport refused. The
-// transport begins its errors with what is wrong, but knows no options.
-func transportOption(err error) string {
-	for _, known := range []struct{ prefix, option string }{
-		{"CA file", "ca-file"},
-		{"client certificate", "client-cert"},
-		{"a client certificate", "client-cert"},
-		{"extra header", "header"},
-		{"the proxy", "proxy"},
-		{"the clock", "clock"},
-		{"unknown clock", "clock"},
-	} {
-		if strings.HasPrefix(err.Error(), known.prefix) {
-			return known.option
-		}
-	}
-	return ""
 }
 
 func (c *client) close() {
@@ -155,28 +134,28 @@ func (c *client) explain(e *fault.Error, fields []backend.HeaderField) *fault.Er
 		c.source.Refused()
 	}
 	e.Message, e.RequestID = c.without(fields, e.Message), c.without(fields, e.RequestID)
-	return c.redactor().fault(e)
+	return c.redactor().Fault(e)
 }
 
 // without takes the secrets out of a text, those of one request's own header
 // among them.
 func (c *client) without(fields []backend.HeaderField, text string) string {
-	if own := headerSecrets(fields); len(own) > 0 {
-		text = newRedactor(own).text(text)
+	if own := jsonhttp.SecretsOfFields(fields); len(own) > 0 {
+		text = jsonhttp.NewRedactor(own).Text(text)
 	}
-	return c.redactor().text(text)
+	return c.redactor().Text(text)
 }
 
 // redactor takes out what was given and all credentials that were ever in use.
-func (c *client) redactor() *redactor {
+func (c *client) redactor() *jsonhttp.Redactor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if renewals := c.source.Renewals(); c.redact == nil || c.known != renewals {
-		secrets := append(c.source.Secrets(), c.settings.APIKey, proxySecret(c.settings.HTTP.Proxy))
+		secrets := append(c.source.Secrets(), c.settings.APIKey)
 		for _, name := range []string{optionAccessKey, optionSecretKey, optionToken} {
 			secrets = append(secrets, c.settings.Options.Secret(name))
 		}
-		c.redact, c.known = newRedactor(append(secrets, headerSecrets(c.settings.HTTP.Header)...)), renewals
+		c.redact, c.known = jsonhttp.NewRedactor(append(secrets, jsonhttp.SecretsOfConfig(c.settings.Config)...)), renewals
 	}
 	return c.redact
 }
@@ -286,7 +265,7 @@ func (c *client) read(a *answer, request *backend.Request, reply *httpclient.Ans
 	}
 	body, err := reply.Body.ReadAll(answerBytesMax)
 	if err != nil {
-		return transportFault(err)
+		return jsonhttp.TransportFault(err)
 	}
 	if request.Embed != nil {
 		return a.end(reply.Header, a.readVectors(body))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -106,7 +107,7 @@ func (a *answer) converse(name string, payload []byte, extra tokens, at stamp.Ar
 		a.latency(metadata.Metrics)
 	}
 	if !ok {
-		return fault.New(fault.Protocol, "event %d of the stream (%s) is no JSON object: %s", a.events, name, excerpt(payload))
+		return fault.New(fault.Protocol, "event %d of the stream (%s) is no JSON object: %s", a.events, name, jsonhttp.Excerpt(payload))
 	}
 	a.record(e, at)
 	return nil

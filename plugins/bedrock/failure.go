@@ -10,6 +10,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/plugins/bedrock/awsauth"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 )
 
 // errorReport is what a server says about a failure.
@@ -30,7 +31,7 @@ func readErrorReport(body []byte) errorReport {
 		if s := stringOf(body); s != "" {
 			return errorReport{Message: s}
 		}
-		return errorReport{Message: plainMessage(body)}
+		return errorReport{Message: jsonhttp.PlainMessage(body)}
 	}
 	if inner := top["error"]; len(inner) > 0 && !isNull(inner) {
 		report := readErrorReport(inner)
@@ -78,22 +79,6 @@ func codeOf(shape string) string {
 		shape = shape[hash+1:]
 	}
 	return strings.TrimSpace(shape)
-}
-
-// plainMessage is the message of a body that is not JSON: of an HTML page its
-// title.
-func plainMessage(body []byte) string {
-	if len(body) == 0 || body[0] != '<' {
-		return string(body)
-	}
-	lower := bytes.ToLower(body)
-	if start := bytes.Index(lower, []byte("<title>")); start >= 0 {
-		start += len("<title>")
-		if end := bytes.Index(lower[start:], []byte("</title>")); end >= 0 && start+end <= len(body) {
-			return "a web page titled " + strconv.Quote(string(bytes.TrimSpace(body[start:start+end])))
-		}
-	}
-	return "a web page"
 }
 
 // known is an error of the Amazon Bedrock runtime or of AWS's front door.

@@ -9,6 +9,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -43,10 +44,10 @@ func (c *client) probe(ctx context.Context) (backend.Probe, error) {
 	failure = checkHead(reply)
 	if failure == nil {
 		if _, err := reply.Body.ReadAll(errorBytesMax); err != nil {
-			failure = transportFault(err)
+			failure = jsonhttp.TransportFault(err)
 		}
 	}
-	probe := backend.Probe{ServerName: c.redactor().text(reply.Header.Get("Server"))}
+	probe := backend.Probe{ServerName: c.redactor().Text(reply.Header.Get("Server"))}
 	probe.Latency = max(exchange.LastByte.Sub(exchange.SendStart), time.Nanosecond)
 	if failure != nil && !c.inconclusive(failure) {
 		probe.Failure = c.explain(failure, nil)

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"strings"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -22,7 +21,7 @@ type wholeAnswer struct {
 func (a *answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 	var w wholeAnswer
 	if !decode(body, &w) {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	if w.failed() {
 		return streamFailure("", body)
@@ -67,23 +66,9 @@ func (a *answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 			a.usage.source = backend.UsageFinal
 		}
 	default:
-		return fault.New(fault.Protocol, "the answer is of no known form: %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer is of no known form: %s", jsonhttp.Excerpt(body))
 	}
 	return nil
-}
-
-// notProtocol is the failure of a 200 whose body is no JSON object.
-func notProtocol(body []byte) *fault.Error {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 {
-		return fault.New(fault.Protocol, "the server answered 200 with an empty body")
-	}
-	if message := plainMessage(body); strings.HasPrefix(message, "a web page") {
-		failure := fault.New(fault.Protocol, "the server answered with %s", message)
-		failure.Hint = "check --api-base"
-		return failure
-	}
-	return fault.New(fault.Protocol, "the answer is no JSON object: %s", excerpt(body))
 }
 
 // readVectors takes the answer to embeddings: Titan's {"embedding":[…]}, Cohere's
@@ -98,7 +83,7 @@ func (a *answer) readVectors(body []byte) *fault.Error {
 		Message    string                     `json:"message"`
 	}
 	if !decode(body, &reply) {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	if failed := (&chunk{Error: reply.Error}).failed(); failed {
 		return streamFailure("", body)
@@ -123,11 +108,11 @@ func (a *answer) readVectors(body []byte) *fault.Error {
 		}
 	}
 	if len(vectors) == 0 {
-		return fault.New(fault.Protocol, "the answer has no embeddings: %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer has no embeddings: %s", jsonhttp.Excerpt(body))
 	}
 	var numbers []json.RawMessage
 	if json.Unmarshal(vectors[0], &numbers) != nil {
-		return fault.New(fault.Protocol, "the answer's embedding is no list of numbers: %s", excerpt(vectors[0]))
+		return fault.New(fault.Protocol, "the answer's embedding is no list of numbers: %s", jsonhttp.Excerpt(vectors[0]))
 	}
 	a.rec.Vectors(backend.Vectors{Count: int32(min(len(vectors), 1<<30)), Dimensions: int32(min(len(numbers), 1<<30))})
 	a.usage.lay(tokens{input: first(reply.Input), source: backend.UsageFinal})

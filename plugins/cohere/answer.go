@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
@@ -94,7 +93,7 @@ func (a *answer) take(event *sse.Event) *fault.Error {
 			a.rec.Event(backend.Other, backend.NoChoice, event.Arrival, 0, backend.EventText{})
 			return nil
 		}
-		return fault.New(fault.Protocol, "event %d of the stream is none of Cohere's: %s", a.events, excerpt(data))
+		return fault.New(fault.Protocol, "event %d of the stream is none of Cohere's: %s", a.events, jsonhttp.Excerpt(data))
 	}
 	if name == typeError || a.event.failed() {
 		return jsonhttp.StreamFailure(jsonhttp.ReadReport(data), classify)
@@ -172,7 +171,7 @@ func (a *answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 		return jsonhttp.StreamFailure(jsonhttp.ReadReport(body), classify)
 	}
 	if !isObject(w.Message) {
-		return fault.New(fault.Protocol, "the answer has no \"message\": %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer has no \"message\": %s", jsonhttp.Excerpt(body))
 	}
 	a.event = event{Type: typeEnd, Delta: delta{FinishReason: w.FinishReason, Usage: w.Usage}}
 	if err := json.Unmarshal(w.Message, &a.event.Delta.Message); err != nil {
@@ -211,19 +210,5 @@ func notProtocol(body []byte) *fault.Error {
 		failure.Hint = "check --api-base"
 		return failure
 	}
-	return fault.New(fault.Protocol, "the answer is none of Cohere's: %s", excerpt(body))
-}
-
-// excerpt quotes the start of what a server sent.
-func excerpt(data []byte) string {
-	const bytesMax = 200
-	dots := ""
-	if len(data) > bytesMax {
-		cut := bytesMax
-		for cut > 0 && !utf8.RuneStart(data[cut]) {
-			cut--
-		}
-		data, dots = data[:cut], "…"
-	}
-	return fmt.Sprintf("%q%s", data, dots)
+	return fault.New(fault.Protocol, "the answer is none of Cohere's: %s", jsonhttp.Excerpt(body))
 }

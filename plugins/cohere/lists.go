@@ -73,5 +73,5 @@ func emptyList(body []byte, name string) *fault.Error {
 	if json.Unmarshal(body, &e) == nil && e.failed() {
 		return jsonhttp.StreamFailure(jsonhttp.ReadReport(body), classify)
 	}
-	return fault.New(fault.Protocol, "the answer has no %q: %s", name, excerpt(body))
+	return fault.New(fault.Protocol, "the answer has no %q: %s", name, jsonhttp.Excerpt(body))
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/openaiwire"
 	"github.com/genai-bench/genai-bench/sdk/option"
-	"github.com/genai-bench/genai-bench/sdk/secret"
 )
 
 // compatible is a backend.Backend for OCI's OpenAI-compatible endpoints: the
@@ -87,9 +86,6 @@ func (k *compatible) Open(ctx context.Context, config backend.Config) (backend.O
 		settings.Header.Set(headerCompartment, c.compartment)
 	} else {
 		c.refuse(optionCompartment, "check for a line break in it", "holds characters that a header cannot carry")
-	}
-	for _, value := range k.redact.own {
-		settings.Secrets = append(settings.Secrets, secret.New(value))
 	}
 	if c.signer != nil {
 		settings.Sign = c.signer.Sign

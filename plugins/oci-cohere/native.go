@@ -13,7 +13,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
-	"github.com/genai-bench/genai-bench/sdk/option"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -57,7 +57,8 @@ func (n *native) Open(ctx context.Context, config backend.Config) (backend.Opene
 		delete(c.params, ignoreEOS)
 		c.warn(optionParams, "OCI has no way to fix the length of an answer", "%q is not known to this API and is left out", "ignore_eos")
 	}
-	transport, problem := newTransport(config)
+	redact := newRedactor(config, c.signer)
+	transport, problem := jsonhttp.NewTransport(config, redact.text)
 	if problem != nil {
 		c.problems = append(c.problems, *problem)
 	}
@@ -69,7 +70,7 @@ func (n *native) Open(ctx context.Context, config backend.Config) (backend.Opene
 		return backend.Opened{Problems: c.problems}, nil
 	}
 	n.http, n.signer, n.base, n.task = transport, c.signer, c.base, config.Task
-	n.advice, n.redact = adviceOf(c), newRedactor(config, c.signer)
+	n.advice, n.redact = adviceOf(c), redact
 	n.builder = wire.NewBuilder(wire.Settings{
 		Format: n.format, Compartment: c.compartment, Serving: c.serving, Model: config.Model, Params: c.params,
 	})
@@ -78,31 +79,6 @@ func (n *native) Open(ctx context.Context, config backend.Config) (backend.Opene
 	opened := c.opened(n.base + pathOf(config.Task))
 	opened.Clock, opened.ClockNote = transport.Clock()
 	return opened, nil
-}
-
-// newTransport makes the transport of requests.
-func newTransport(config backend.Config) (*httpclient.Client, *option.Problem) {
-	transport, err := httpclient.New(httpclient.Options{
-		Limits: config.Limits, TLS: config.TLS, HTTP: config.HTTP, Clock: config.Clock, MaxInFlight: config.MaxInFlight,
-		LocalPortFirst: config.LocalPortFirst, LocalPortLast: config.LocalPortLast,
-	})
-	if err != nil {
-		return nil, &option.Problem{Option: transportOption(err), Severity: option.Error, Message: err.Error()}
-	}
-	return transport, nil
-}
-
-// transportOption is core's name of the option that the transport refused.
-func transportOption(err error) string {
-	for prefix, name := range map[string]string{
-		"CA file": "ca-file", "client certificate": "client-cert", "a client certificate": "client-cert",
-		"extra header": optionHeader, "the proxy": "proxy", "the clock": "clock", "unknown clock": "clock",
-	} {
-		if strings.HasPrefix(err.Error(), prefix) {
-			return name
-		}
-	}
-	return ""
 }
 
 // pathOf is where the requests of a task go.
@@ -126,11 +102,7 @@ func (n *native) Do(ctx context.Context, request *backend.Request, recorder *bac
 	failure := n.do(ctx, request, recorder, &exchange)
 	recorder.Exchange(exchange)
 	if failure != nil {
-		redact := n.redact
-		for _, h := range request.Header {
-			redact.addHeader(h)
-		}
-		recorder.Fail(redact.fault(failure))
+		recorder.Fail(n.redact.and(request.Header).fault(failure))
 	}
 }
 
@@ -217,7 +189,7 @@ func (n *native) read(reply *httpclient.Answer, request *backend.Request, stream
 	if request.Chat == nil {
 		body, err := reply.Body.ReadAll(answerBytesMax)
 		if err != nil {
-			return bodyFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 		if request.Rerank != nil {
 			return wire.ReadRanks(body, rec)
@@ -233,7 +205,7 @@ func (n *native) read(reply *httpclient.Answer, request *backend.Request, stream
 	if !isStream(reply.Header, stream) {
 		body, err := reply.Body.ReadAll(answerBytesMax)
 		if err != nil {
-			return bodyFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 		return a.ReadWhole(body, stamp.Arrival{At: exchange.LastByte, Read: exchange.ReadEnd})
 	}

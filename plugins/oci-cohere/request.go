@@ -63,11 +63,3 @@ func signFault(err error) *fault.Error {
 	}
 	return fault.New(fault.Auth, "signing the request: %v", err)
 }
-
-// bodyFault is the failure of reading a body.
-func bodyFault(err error) *fault.Error {
-	if failure := (*fault.Error)(nil); errors.As(err, &failure) {
-		return failure
-	}
-	return fault.New(fault.Protocol, "reading the answer: %v", err)
-}

@@ -55,35 +55,12 @@ type Client struct {
 func New(settings Settings) (*Client, []option.Problem) {
 	c := &Client{settings: settings}
 	c.redact = NewRedactor(append(append(SecretsOfConfig(settings.Config), settings.Secrets...), SecretsOfHeader(settings.Header)...))
-	config := settings.Config
-	transport, err := httpclient.New(httpclient.Options{
-		Limits: config.Limits, TLS: config.TLS, HTTP: config.HTTP, Clock: config.Clock, MaxInFlight: config.MaxInFlight,
-		LocalPortFirst: config.LocalPortFirst, LocalPortLast: config.LocalPortLast,
-	})
-	if err != nil {
-		return nil, []option.Problem{{Option: transportOption(err), Severity: option.Error, Message: c.redact.Text(err.Error())}}
+	transport, problem := NewTransport(settings.Config, c.redact.Text)
+	if problem != nil {
+		return nil, []option.Problem{*problem}
 	}
 	c.http = transport
 	return c, nil
-}
-
-// transportOption is core's name of the option that the transport refused. The
-// transport begins its errors with what is wrong, but knows no options.
-func transportOption(err error) string {
-	for _, known := range []struct{ prefix, option string }{
-		{"CA file", "ca-file"},
-		{"client certificate", "client-cert"},
-		{"a client certificate", "client-cert"},
-		{"extra header", "header"},
-		{"the proxy", "proxy"},
-		{"the clock", "clock"},
-		{"unknown clock", "clock"},
-	} {
-		if strings.HasPrefix(err.Error(), known.prefix) {
-			return known.option
-		}
-	}
-	return ""
 }
 
 // Clock is the clock in use, with a note how to get a better one.
@@ -217,15 +194,6 @@ func (c *Client) Finished(failure *fault.Error, answer, sent http.Header) *fault
 		failure = NewRedactor(own).Fault(failure)
 	}
 	return c.redact.Fault(failure)
-}
-
-// TransportFault is the failure of a body that could not be read.
-func TransportFault(err error) *fault.Error {
-	var failure *fault.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	return fault.New(fault.Protocol, "reading the answer: %v", err)
 }
 
 // IsStream tells whether an answer is an event stream: by its type, and by what

@@ -5,5 +5,6 @@
 //
 // A Client sends requests by sdk/httpclient, so that every byte of an answer is
 // stamped; reading an answer's events is the plugin's. Providers that speak
-// OpenAI's API need none of this: sdk/openaiwire does it all.
+// OpenAI's API need none of this: sdk/openaiwire, which is built of the same
+// parts, does it all.
 package jsonhttp

@@ -89,7 +89,7 @@ func SecretsOfHeader(header http.Header) []secret.Secret {
 // authenticates tells whether a header's value is a secret.
 func authenticates(name string) bool {
 	name = strings.ToLower(name)
-	for _, word := range []string{"authorization", "api-key", "apikey", "token", "secret", "cookie", "password"} {
+	for _, word := range []string{"authorization", "-key", "apikey", "token", "secret", "cookie", "password"} {
 		if strings.Contains(name, word) {
 			return true
 		}

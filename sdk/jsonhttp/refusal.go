@@ -41,7 +41,7 @@ func ReadReport(body []byte) Report {
 		if s := textOf(body); s != "" {
 			return Report{Message: s}
 		}
-		return Report{Message: plainMessage(body)}
+		return Report{Message: PlainMessage(body)}
 	}
 	if inner := top["error"]; len(inner) > 0 && !isNull(inner) {
 		report := ReadReport(inner)
@@ -114,22 +114,6 @@ func detailOf(value json.RawMessage) string {
 		lines = append(lines, strings.Join(where, ".")+": "+one.Message)
 	}
 	return strings.Join(lines, "; ")
-}
-
-// plainMessage is the message of a body that is not JSON: of an HTML page its
-// title.
-func plainMessage(body []byte) string {
-	if len(body) == 0 || body[0] != '<' {
-		return string(body)
-	}
-	lower := bytes.ToLower(body)
-	if start := bytes.Index(lower, []byte("<title>")); start >= 0 {
-		start += len("<title>")
-		if end := bytes.Index(lower[start:], []byte("</title>")); end >= 0 && start+end <= len(body) {
-			return "a web page titled " + strconv.Quote(string(bytes.TrimSpace(body[start:start+end])))
-		}
-	}
-	return "a web page"
 }
 
 // Refusal is the failure of an answer that is no success. Where the body could

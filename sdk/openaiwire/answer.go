@@ -3,13 +3,11 @@ package openaiwire
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/sse"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
@@ -224,7 +222,7 @@ func (a *answer) readStream(src stamp.SpanReader) *fault.Error {
 		case errors.Is(err, io.EOF):
 			return a.truncation()
 		default:
-			return transportFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 	}
 	return nil
@@ -275,7 +273,7 @@ func (a *answer) event(event *sse.Event) *fault.Error {
 			a.rec.Event(backend.Other, backend.NoChoice, event.Arrival, 0, backend.EventText{})
 			return nil
 		}
-		return fault.New(fault.Protocol, "event %d of the stream is no JSON object: %s", a.events, excerpt(data))
+		return fault.New(fault.Protocol, "event %d of the stream is no JSON object: %s", a.events, jsonhttp.Excerpt(data))
 	}
 	if a.chunk.failure != nil {
 		return newFailure(0, readErrorReport(a.chunk.failure))
@@ -288,51 +286,15 @@ func (a *answer) event(event *sse.Event) *fault.Error {
 // its last byte did.
 func (a *answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 	if err := a.chunk.parse(body); err != nil {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	if a.chunk.failure != nil {
 		return newFailure(0, readErrorReport(a.chunk.failure))
 	}
 	if !a.chunk.hasChoices {
-		return fault.New(fault.Protocol, "the answer has no \"choices\": %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer has no \"choices\": %s", jsonhttp.Excerpt(body))
 	}
 	a.record(at)
 	a.final, a.grows = true, false
 	return nil
-}
-
-// notProtocol is the failure of a 200 whose body is no JSON object.
-func notProtocol(body []byte) *fault.Error {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return fault.New(fault.Protocol, "the server answered 200 with an empty body")
-	}
-	if message := plainMessage(bytes.TrimSpace(body)); strings.HasPrefix(message, "a web page") {
-		failure := fault.New(fault.Protocol, "the server answered with %s", message)
-		failure.Hint = "check --api-base"
-		return failure
-	}
-	return fault.New(fault.Protocol, "the answer is no JSON object: %s", excerpt(body))
-}
-
-// transportFault is the failure of reading a body.
-func transportFault(err error) *fault.Error {
-	var failure *fault.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	return fault.New(fault.Protocol, "reading the answer: %v", err)
-}
-
-// excerpt quotes the start of what a server sent.
-func excerpt(data []byte) string {
-	const bytesMax = 200
-	dots := ""
-	if len(data) > bytesMax {
-		cut := bytesMax
-		for cut > 0 && !utf8.RuneStart(data[cut]) {
-			cut--
-		}
-		data, dots = data[:cut], "…"
-	}
-	return fmt.Sprintf("%q%s", data, dots)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/option"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
@@ -88,13 +89,9 @@ func New(settings Settings) (*Client, []option.Problem) {
 	}
 	c.redact = newRedactor(settings.secrets())
 	c.redact.also = settings.Redact
-	transport, err := httpclient.New(httpclient.Options{
-		Limits: config.Limits, TLS: config.TLS, HTTP: config.HTTP, Clock: config.Clock,
-		MaxInFlight:    config.MaxInFlight,
-		LocalPortFirst: config.LocalPortFirst, LocalPortLast: config.LocalPortLast,
-	})
-	if err != nil {
-		refuse(transportOption(err), "", "%s", c.redact.text(err.Error()))
+	transport, problem := jsonhttp.NewTransport(config, c.redact.text)
+	if problem != nil {
+		problems = append(problems, *problem)
 	}
 	for _, p := range problems {
 		if p.Severity == option.Error {
@@ -141,25 +138,6 @@ func (s *Settings) paramWarnings(params []member) []option.Problem {
 	return problems
 }
 
-// transportOption is core's name of the option that the transport refused. The
-// transport begins its errors with what is wrong, but knows no options.
-func transportOption(err error) string {
-	for _, known := range []struct{ prefix, option string }{
-		{"CA file", "ca-file"},
-		{"client certificate", "client-cert"},
-		{"a client certificate", "client-cert"},
-		{"extra header", "header"},
-		{"the proxy", "proxy"},
-		{"the clock", "clock"},
-		{"unknown clock", "clock"},
-	} {
-		if strings.HasPrefix(err.Error(), known.prefix) {
-			return known.option
-		}
-	}
-	return ""
-}
-
 // Clock is the clock in use, with a note how to get a better one.
 func (c *Client) Clock() (stamp.Clock, string) { return c.http.Clock() }
 
@@ -189,7 +167,7 @@ func (c *Client) Do(ctx context.Context, request *backend.Request, rec *backend.
 	failure := c.do(ctx, request, rec, &exchange)
 	rec.Exchange(exchange)
 	if failure != nil {
-		if own := secretsOfFields(request.Header); len(own) > 0 {
+		if own := jsonhttp.SecretsOfFields(request.Header); len(own) > 0 {
 			failure = newRedactor(own).fault(failure)
 		}
 		rec.Fail(c.explain(failure))
@@ -227,7 +205,7 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 	}
 	failure = c.send(ctx, call, kind, body.stream, rec, exchange)
 	if failure != nil && c.settings.Sign != nil {
-		newRedactor(secretsOfHeader(call.Header)).fault(failure)
+		newRedactor(jsonhttp.SecretsOfHeader(call.Header)).fault(failure)
 	}
 	return failure
 }

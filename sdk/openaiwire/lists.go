@@ -6,6 +6,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 )
 
 // list is an answer that lists things: vectors, scores, pictures. Only their
@@ -140,7 +141,7 @@ func (l *list) record(rec *backend.Recorder, kind backend.Kind, body []byte) *fa
 		return newFailure(0, readErrorReport(l.failure))
 	}
 	if !l.found {
-		return fault.New(fault.Protocol, "the answer lists no results: %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer lists no results: %s", jsonhttp.Excerpt(body))
 	}
 	if l.usage.any() {
 		if !l.usage.has(inputCount) && l.usage.has(totalCount) && kind != backend.KindImage {

@@ -11,6 +11,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -43,7 +44,7 @@ func (c *Client) Probe(ctx context.Context) (backend.Probe, error) {
 	}
 	models, err := parseModels(reply.body)
 	if err != nil {
-		failure := notProtocol(reply.body)
+		failure := jsonhttp.NotProtocol(reply.body)
 		failure.Hint = "check --api-base"
 		probe.Failure = c.explain(failure)
 		return probe, nil
@@ -158,7 +159,7 @@ type reply struct {
 }
 
 func (r *reply) failure() *fault.Error {
-	return newRedactor(secretsOfHeader(r.sent)).fault(withHeaders(statusFault(r.status, r.header, r.body, nil), r.header))
+	return newRedactor(jsonhttp.SecretsOfHeader(r.sent)).fault(withHeaders(statusFault(r.status, r.header, r.body, nil), r.header))
 }
 
 func (c *Client) get(ctx context.Context, url string, exchange *stamp.Exchange) (*reply, *fault.Error) {
@@ -182,12 +183,12 @@ func (c *Client) fetch(ctx context.Context, call *httpclient.Call, exchange *sta
 	}
 	answer, failure := c.http.Do(ctx, call, exchange)
 	if failure != nil {
-		return nil, newRedactor(secretsOfHeader(call.Header)).fault(failure)
+		return nil, newRedactor(jsonhttp.SecretsOfHeader(call.Header)).fault(failure)
 	}
 	defer func() { _ = answer.Body.Close() }() // never fails
 	body, err := answer.Body.ReadAll(modelsBytesMax)
 	if err != nil && answer.Status == http.StatusOK {
-		return nil, transportFault(err)
+		return nil, jsonhttp.TransportFault(err)
 	}
 	return &reply{status: answer.Status, header: answer.Header, body: body, sent: call.Header}, nil
 }

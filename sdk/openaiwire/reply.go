@@ -14,6 +14,7 @@ import (
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/httpclient"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -73,7 +74,7 @@ func (c *Client) readGeneration(reply *httpclient.Answer, asked bool, rec *backe
 	if !isStream(reply.Header, asked) {
 		body, err := reply.Body.ReadAll(answerBytesMax)
 		if err != nil {
-			return transportFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 		at := stamp.Arrival{At: exchange.LastByte, Read: exchange.ReadEnd}
 		return a.end(a.readWhole(body, at))
@@ -110,11 +111,11 @@ func isStream(header http.Header, asked bool) bool {
 func readList(reply *httpclient.Answer, kind backend.Kind, rec *backend.Recorder) *fault.Error {
 	body, err := reply.Body.ReadAll(answerBytesMax)
 	if err != nil {
-		return transportFault(err)
+		return jsonhttp.TransportFault(err)
 	}
 	answer, err := parseList(body)
 	if err != nil {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	return answer.record(rec, kind, body)
 }
@@ -124,14 +125,14 @@ func readSpeech(reply *httpclient.Answer, rec *backend.Recorder) *fault.Error {
 	if kind, _, err := mime.ParseMediaType(reply.Header.Get("Content-Type")); err == nil && (kind == "application/json" || kind == "text/html") {
 		body, err := reply.Body.ReadAll(errorBytesMax)
 		if err != nil {
-			return transportFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 		var top object
 		decodeInto(json.RawMessage(body), &top)
 		if failed := failureOf(top, body); failed != nil {
 			return newFailure(0, readErrorReport(failed))
 		}
-		return fault.New(fault.Protocol, "the answer is no audio: %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer is no audio: %s", jsonhttp.Excerpt(body))
 	}
 	var size int64
 	speech := newSound(reply.Header.Get("Content-Type"))
@@ -145,7 +146,7 @@ func readSpeech(reply *httpclient.Answer, rec *backend.Recorder) *fault.Error {
 		}
 		rec.Media(backend.Media{Bytes: size, Count: 1, Duration: speech.lasts()})
 		if !errors.Is(err, io.EOF) {
-			return transportFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 		if size == 0 {
 			return fault.New(fault.Protocol, "the server answered 200 with no audio")

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
-	"unicode/utf8"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/sse"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
@@ -91,7 +91,7 @@ func (a *Answer) readStream(src stamp.SpanReader) *fault.Error {
 		case errors.Is(err, io.EOF):
 			return a.truncation()
 		default:
-			return transportFault(err)
+			return jsonhttp.TransportFault(err)
 		}
 	}
 	return nil
@@ -142,7 +142,7 @@ func (a *Answer) take(event *sse.Event) *fault.Error {
 			a.rec.Event(backend.Other, backend.NoChoice, event.Arrival, 0, backend.EventText{})
 			return nil
 		}
-		return fault.New(fault.Protocol, "event %d of the stream is no JSON object: %s", a.events, excerpt(data))
+		return fault.New(fault.Protocol, "event %d of the stream is no JSON object: %s", a.events, jsonhttp.Excerpt(data))
 	}
 	if a.event.failed() {
 		return newFailure(0, readReport(data))
@@ -249,21 +249,21 @@ func (a *Answer) ReadWhole(body []byte, at stamp.Arrival) *fault.Error {
 func (a *Answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 	var w whole
 	if err := json.Unmarshal(body, &w); err != nil {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	if len(w.ChatResponse) == 0 || isNull(w.ChatResponse) {
 		if w.Code != "" || len(w.Error) > 0 && !isNull(w.Error) || len(w.Message) > 0 {
 			return newFailure(0, readReport(body))
 		}
-		return fault.New(fault.Protocol, "the answer has no \"chatResponse\": %s", excerpt(body))
+		return fault.New(fault.Protocol, "the answer has no \"chatResponse\": %s", jsonhttp.Excerpt(body))
 	}
 	var g generic
 	if err := json.Unmarshal(w.ChatResponse, &g); err != nil {
-		return notProtocol(w.ChatResponse)
+		return jsonhttp.NotProtocol(w.ChatResponse)
 	}
 	if g.Choices == nil {
 		if err := a.event.parse(w.ChatResponse); err != nil {
-			return notProtocol(w.ChatResponse)
+			return jsonhttp.NotProtocol(w.ChatResponse)
 		}
 		a.record(at)
 		a.running = false
@@ -271,7 +271,7 @@ func (a *Answer) readWhole(body []byte, at stamp.Arrival) *fault.Error {
 	}
 	for _, choice := range g.Choices {
 		if err := a.event.parse(choice); err != nil {
-			return notProtocol(choice)
+			return jsonhttp.NotProtocol(choice)
 		}
 		a.record(at)
 	}
@@ -299,27 +299,4 @@ func finishOf(reason string) backend.Finish {
 		return backend.FinishError
 	}
 	return backend.FinishUnknown
-}
-
-// transportFault is the failure of reading a body.
-func transportFault(err error) *fault.Error {
-	var failure *fault.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	return fault.New(fault.Protocol, "reading the answer: %v", err)
-}
-
-// excerpt quotes the start of what a server sent.
-func excerpt(data []byte) string {
-	const bytesMax = 200
-	dots := ""
-	if len(data) > bytesMax {
-		cut := bytesMax
-		for cut > 0 && !utf8.RuneStart(data[cut]) {
-			cut--
-		}
-		data, dots = data[:cut], "…"
-	}
-	return fmt.Sprintf("%q%s", data, dots)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 )
 
 // report is what OCI says about a failure.
@@ -31,7 +32,7 @@ func readReport(body []byte) report {
 		if json.Unmarshal(body, &text) == nil {
 			return report{Message: text}
 		}
-		return report{Message: plainMessage(body)}
+		return report{Message: jsonhttp.PlainMessage(body)}
 	}
 	if inner, ok := o["error"]; ok && !isNull(inner) {
 		r := readReport(inner)
@@ -59,21 +60,6 @@ func scalarOf(value json.RawMessage) string {
 		return ""
 	}
 	return string(s)
-}
-
-// plainMessage is the message of a body that is no JSON: of a web page its title.
-func plainMessage(body []byte) string {
-	if len(body) == 0 || body[0] != '<' {
-		return string(body)
-	}
-	lower := bytes.ToLower(body)
-	if start := bytes.Index(lower, []byte("<title>")); start >= 0 {
-		start += len("<title>")
-		if end := bytes.Index(lower[start:], []byte("</title>")); end >= 0 && start+end <= len(body) {
-			return "a web page titled " + strconv.Quote(string(bytes.TrimSpace(body[start:start+end])))
-		}
-	}
-	return "a web page"
 }
 
 // classes are the codes that say more than the HTTP status does, in lower case:
@@ -186,18 +172,4 @@ func WithHeader(e *fault.Error, header http.Header) *fault.Error {
 		e.RetryAfter = time.Duration(seconds * float64(time.Second))
 	}
 	return e
-}
-
-// notProtocol is the failure of a 200 whose body is no JSON object.
-func notProtocol(body []byte) *fault.Error {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 {
-		return fault.New(fault.Protocol, "the server answered 200 with an empty body")
-	}
-	if message := plainMessage(body); strings.HasPrefix(message, "a web page") {
-		e := fault.New(fault.Protocol, "the server answered with %s", message)
-		e.Hint = "check --api-base"
-		return e
-	}
-	return fault.New(fault.Protocol, "the answer is no JSON object: %s", excerpt(body))
 }

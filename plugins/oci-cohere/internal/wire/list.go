@@ -5,6 +5,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 )
 
 // ReadVectors reads the answer to an embedding (EmbedTextResult): "embeddings",
@@ -16,7 +17,7 @@ func ReadVectors(body []byte, rec *backend.Recorder) *fault.Error {
 		Usage      json.RawMessage              `json:"usage"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	vectors := answer.Embeddings
 	for _, list := range answer.ByType {
@@ -48,7 +49,7 @@ func ReadRanks(body []byte, rec *backend.Recorder) *fault.Error {
 		Usage json.RawMessage   `json:"usage"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return notProtocol(body)
+		return jsonhttp.NotProtocol(body)
 	}
 	recordUsage(rec, answer.Usage)
 	if len(answer.Ranks) == 0 {
@@ -72,5 +73,5 @@ func emptyList(body []byte, name string) *fault.Error {
 	if e.parse(body) == nil && e.failed() {
 		return newFailure(0, readReport(body))
 	}
-	return fault.New(fault.Protocol, "the answer has no %q: %s", name, excerpt(body))
+	return fault.New(fault.Protocol, "the answer has no %q: %s", name, jsonhttp.Excerpt(body))
 }
