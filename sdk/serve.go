@@ -71,6 +71,11 @@ func Serve(p Plugin) int {
 	if err := timeslice.Shorten(); err != nil {
 		logger.Debug("no shorter time slice; arrivals may bundle on a busy machine", "error", err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := timeslice.Punctual(ctx); err != nil {
+		logger.Debug("not in front of other programs; sends may be late on a busy machine", "error", err)
+	}
 	absorbSignals()
 
 	served := make(chan struct{})
