@@ -193,3 +193,6 @@ func isObjectText(text []byte) bool {
 	}
 	return false
 }
+
+func isNull(value []byte) bool   { return string(value) == "null" }
+func isObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/stamp"
 )
 
@@ -315,7 +316,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add(`{"temperature":1,"stop":"x","max_tokens":null,"inferenceConfig":{"a":1},"textGenerationConfig":7}`, "hi")
 	f.Add(`{"":{"":[]},"stop":null}`, "\xff\u2028\"")
 	f.Fuzz(func(t *testing.T, params, text string) {
-		own, err := parseObject([]byte(params))
+		own, err := jsonhttp.ParseObject([]byte(params))
 		if err != nil {
 			return
 		}

@@ -5,33 +5,39 @@ import (
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 )
+
+// member is one field of a body.
+func member(name string, value json.RawMessage) jsonhttp.Member {
+	return jsonhttp.Member{Name: name, Value: value}
+}
 
 // setLimits adds the length of the answer and the stop texts where they are
 // asked for. stop "" is a shape without stop texts.
-func (o *object) setLimits(c *backend.Chat, maxTokens, stop string) {
+func setLimits(o *jsonhttp.Object, c *backend.Chat, maxTokens, stop string) {
 	if c.MaxTokens > 0 {
-		o.set(maxTokens, number(c.MaxTokens))
+		o.Set(maxTokens, jsonhttp.Number(c.MaxTokens))
 	}
 	if len(c.Stop) > 0 && stop != "" {
-		o.set(stop, quotedList(c.Stop))
+		o.Set(stop, jsonhttp.QuotedList(c.Stop))
 	}
 }
 
 // converseBody: content is a list of {"text"} and {"image"}.
-func converseBody(c *backend.Chat) (object, *fault.Error) {
+func converseBody(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 	talk, failure := conversationOf(c.Messages)
 	if failure != nil {
 		return nil, failure
 	}
-	body := object{{"messages", converseMessages(talk)}}
+	body := jsonhttp.Object{member("messages", converseMessages(talk))}
 	if talk.system != "" {
-		body.set("system", list([]json.RawMessage{object{{"text", quoted(talk.system)}}.text()}))
+		body.Set("system", jsonhttp.List(jsonhttp.Object{member("text", jsonhttp.Quoted(talk.system))}.Text()))
 	}
-	var limits object
-	limits.setLimits(c, "maxTokens", "stopSequences")
+	var limits jsonhttp.Object
+	setLimits(&limits, c, "maxTokens", "stopSequences")
 	if len(limits) > 0 {
-		body.set("inferenceConfig", limits.text())
+		body.Set("inferenceConfig", limits.Text())
 	}
 	return body, nil
 }
@@ -42,53 +48,53 @@ func converseMessages(talk conversation) json.RawMessage {
 		content := make([]json.RawMessage, len(t.parts))
 		for j, p := range t.parts {
 			if p.picture == nil {
-				content[j] = object{{"text", quoted(p.text)}}.text()
+				content[j] = jsonhttp.Object{member("text", jsonhttp.Quoted(p.text))}.Text()
 				continue
 			}
-			source := object{{"bytes", quoted(p.picture.base64)}}
+			source := jsonhttp.Object{member("bytes", jsonhttp.Quoted(p.picture.base64))}
 			if p.picture.s3 != "" {
-				source = object{{"s3Location", object{{"uri", quoted(p.picture.s3)}}.text()}}
+				source = jsonhttp.Object{member("s3Location", jsonhttp.Object{member("uri", jsonhttp.Quoted(p.picture.s3))}.Text())}
 			}
-			image := object{{"format", quoted(p.picture.format)}, {"source", source.text()}}
-			content[j] = object{{"image", image.text()}}.text()
+			image := jsonhttp.Object{member("format", jsonhttp.Quoted(p.picture.format)), member("source", source.Text())}
+			content[j] = jsonhttp.Object{member("image", image.Text())}.Text()
 		}
-		messages[i] = object{{"role", quoted(t.role)}, {"content", list(content)}}.text()
+		messages[i] = jsonhttp.Object{member("role", jsonhttp.Quoted(t.role)), member("content", jsonhttp.List(content...))}.Text()
 	}
-	return list(messages)
+	return jsonhttp.List(messages...)
 }
 
 // novaBody is Converse's with a version ("messages-v1").
-func novaBody(c *backend.Chat) (object, *fault.Error) {
+func novaBody(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 	body, failure := converseBody(c)
 	if failure != nil {
 		return nil, failure
 	}
-	return append(object{{"schemaVersion", quoted("messages-v1")}}, body...), nil
+	return append(jsonhttp.Object{member("schemaVersion", jsonhttp.Quoted("messages-v1"))}, body...), nil
 }
 
 // anthropicBody is that of Anthropic's Messages API, without "model" and with a
 // version of its own.
-func anthropicBody(c *backend.Chat) (object, *fault.Error) {
+func anthropicBody(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 	talk, failure := conversationOf(c.Messages)
 	if failure != nil {
 		return nil, failure
 	}
 	messages := make([]json.RawMessage, len(talk.turns))
 	for i, t := range talk.turns {
-		content := quoted(t.parts[0].text)
+		content := jsonhttp.Quoted(t.parts[0].text)
 		if len(t.parts) > 1 || t.parts[0].picture != nil {
 			if content, failure = anthropicContent(t.parts); failure != nil {
 				return nil, failure
 			}
 		}
-		messages[i] = object{{"role", quoted(t.role)}, {"content", content}}.text()
+		messages[i] = jsonhttp.Object{member("role", jsonhttp.Quoted(t.role)), member("content", content)}.Text()
 	}
-	body := object{{"anthropic_version", quoted("bedrock-2023-05-31")}, {"messages", list(messages)}}
+	body := jsonhttp.Object{member("anthropic_version", jsonhttp.Quoted("bedrock-2023-05-31")), member("messages", jsonhttp.List(messages...))}
 	if talk.system != "" {
-		body.set("system", quoted(talk.system))
+		body.Set("system", jsonhttp.Quoted(talk.system))
 	}
-	body.set("max_tokens", number(anthropicMaxTokens))
-	body.setLimits(c, "max_tokens", "stop_sequences")
+	body.Set("max_tokens", jsonhttp.Number(anthropicMaxTokens))
+	setLimits(&body, c, "max_tokens", "stop_sequences")
 	return body, nil
 }
 
@@ -96,16 +102,16 @@ func anthropicContent(parts []part) (json.RawMessage, *fault.Error) {
 	content := make([]json.RawMessage, len(parts))
 	for i, p := range parts {
 		if p.picture == nil {
-			content[i] = object{{"type", quoted("text")}, {"text", quoted(p.text)}}.text()
+			content[i] = jsonhttp.Object{member("type", jsonhttp.Quoted("text")), member("text", jsonhttp.Quoted(p.text))}.Text()
 			continue
 		}
 		if failure := p.picture.needsBytes(); failure != nil {
 			return nil, failure
 		}
-		source := object{{"type", quoted("base64")}, {"media_type", quoted(p.picture.mediaType())}, {"data", quoted(p.picture.base64)}}
-		content[i] = object{{"type", quoted("image")}, {"source", source.text()}}.text()
+		source := jsonhttp.Object{member("type", jsonhttp.Quoted("base64")), member("media_type", jsonhttp.Quoted(p.picture.mediaType())), member("data", jsonhttp.Quoted(p.picture.base64))}
+		content[i] = jsonhttp.Object{member("type", jsonhttp.Quoted("image")), member("source", source.Text())}.Text()
 	}
-	return list(content), nil
+	return jsonhttp.List(content...), nil
 }
 
 // needsBytes: an object in S3 is known to Converse and Nova alone.
@@ -118,37 +124,37 @@ func (p *picture) needsBytes() *fault.Error {
 	return e
 }
 
-func titanBody(c *backend.Chat) (object, *fault.Error) {
+func titanBody(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 	prompt, failure := asPrompt(c.Messages)
 	if failure != nil {
 		return nil, failure
 	}
-	body := object{{"inputText", quoted(prompt)}}
-	var config object
-	config.setLimits(c, "maxTokenCount", "stopSequences")
+	body := jsonhttp.Object{member("inputText", jsonhttp.Quoted(prompt))}
+	var config jsonhttp.Object
+	setLimits(&config, c, "maxTokenCount", "stopSequences")
 	if len(config) > 0 {
-		body.set("textGenerationConfig", config.text())
+		body.Set("textGenerationConfig", config.Text())
 	}
 	return body, nil
 }
 
 // promptBody is a text to be continued, as the Llama, Mistral and older models
 // take it. It is sent as it is: these models see no chat template.
-func promptBody(field, maxTokens, stop string) func(*backend.Chat) (object, *fault.Error) {
-	return func(c *backend.Chat) (object, *fault.Error) {
+func promptBody(field, maxTokens, stop string) func(*backend.Chat) (jsonhttp.Object, *fault.Error) {
+	return func(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 		prompt, failure := asPrompt(c.Messages)
 		if failure != nil {
 			return nil, failure
 		}
-		body := object{{field, quoted(prompt)}}
-		body.setLimits(c, maxTokens, stop)
+		body := jsonhttp.Object{member(field, jsonhttp.Quoted(prompt))}
+		setLimits(&body, c, maxTokens, stop)
 		return body, nil
 	}
 }
 
 // commandBody is that of Cohere's Command R: the last message, and the history
 // before it.
-func commandBody(c *backend.Chat) (object, *fault.Error) {
+func commandBody(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 	talk, failure := conversationOf(c.Messages)
 	if failure != nil {
 		return nil, failure
@@ -167,42 +173,42 @@ func commandBody(c *backend.Chat) (object, *fault.Error) {
 		if t.role == "assistant" {
 			role = "CHATBOT"
 		}
-		history = append(history, object{{"role", quoted(role)}, {"message", quoted(t.parts[0].text)}}.text())
+		history = append(history, jsonhttp.Object{member("role", jsonhttp.Quoted(role)), member("message", jsonhttp.Quoted(t.parts[0].text))}.Text())
 	}
-	body := object{{"message", quoted(message)}}
+	body := jsonhttp.Object{member("message", jsonhttp.Quoted(message))}
 	if len(history) > 0 {
-		body.set("chat_history", list(history))
+		body.Set("chat_history", jsonhttp.List(history...))
 	}
 	if talk.system != "" {
-		body.set("preamble", quoted(talk.system))
+		body.Set("preamble", jsonhttp.Quoted(talk.system))
 	}
-	body.setLimits(c, "max_tokens", "stop_sequences")
+	setLimits(&body, c, "max_tokens", "stop_sequences")
 	return body, nil
 }
 
 // chatBody is that of OpenAI's chat completions, which most makers of open
 // models have taken over. "stream" and "model" may be left out and are.
-func chatBody(maxTokens string) func(*backend.Chat) (object, *fault.Error) {
-	return func(c *backend.Chat) (object, *fault.Error) {
+func chatBody(maxTokens string) func(*backend.Chat) (jsonhttp.Object, *fault.Error) {
+	return func(c *backend.Chat) (jsonhttp.Object, *fault.Error) {
 		talk, failure := conversationOf(c.Messages)
 		if failure != nil {
 			return nil, failure
 		}
 		var messages []json.RawMessage
 		if talk.system != "" {
-			messages = append(messages, object{{"role", quoted("system")}, {"content", quoted(talk.system)}}.text())
+			messages = append(messages, jsonhttp.Object{member("role", jsonhttp.Quoted("system")), member("content", jsonhttp.Quoted(talk.system))}.Text())
 		}
 		for _, t := range talk.turns {
-			content := quoted(t.parts[0].text)
+			content := jsonhttp.Quoted(t.parts[0].text)
 			if len(t.parts) > 1 || t.parts[0].picture != nil {
 				if content, failure = chatContent(t.parts); failure != nil {
 					return nil, failure
 				}
 			}
-			messages = append(messages, object{{"role", quoted(t.role)}, {"content", content}}.text())
+			messages = append(messages, jsonhttp.Object{member("role", jsonhttp.Quoted(t.role)), member("content", content)}.Text())
 		}
-		body := object{{"messages", list(messages)}}
-		body.setLimits(c, maxTokens, "stop")
+		body := jsonhttp.Object{member("messages", jsonhttp.List(messages...))}
+		setLimits(&body, c, maxTokens, "stop")
 		return body, nil
 	}
 }
@@ -211,20 +217,20 @@ func chatContent(parts []part) (json.RawMessage, *fault.Error) {
 	content := make([]json.RawMessage, len(parts))
 	for i, p := range parts {
 		if p.picture == nil {
-			content[i] = object{{"type", quoted("text")}, {"text", quoted(p.text)}}.text()
+			content[i] = jsonhttp.Object{member("type", jsonhttp.Quoted("text")), member("text", jsonhttp.Quoted(p.text))}.Text()
 			continue
 		}
 		if failure := p.picture.needsBytes(); failure != nil {
 			return nil, failure
 		}
-		url := object{{"url", quoted("data:" + p.picture.mediaType() + ";base64," + p.picture.base64)}}
-		content[i] = object{{"type", quoted("image_url")}, {"image_url", url.text()}}.text()
+		url := jsonhttp.Object{member("url", jsonhttp.Quoted("data:"+p.picture.mediaType()+";base64,"+p.picture.base64))}
+		content[i] = jsonhttp.Object{member("type", jsonhttp.Quoted("image_url")), member("image_url", url.Text())}.Text()
 	}
-	return list(content), nil
+	return jsonhttp.List(content...), nil
 }
 
 // titanEmbedBody takes one text: Titan has no batches.
-func titanEmbedBody(e *backend.Embed) (object, *fault.Error) {
+func titanEmbedBody(e *backend.Embed) (jsonhttp.Object, *fault.Error) {
 	if len(e.Images) > 0 {
 		return nil, noPictures()
 	}
@@ -233,16 +239,16 @@ func titanEmbedBody(e *backend.Embed) (object, *fault.Error) {
 		failure.Hint = "use --batch-size 1, or a Cohere model"
 		return nil, failure
 	}
-	body := object{{"inputText", quoted(e.Inputs[0])}}
+	body := jsonhttp.Object{member("inputText", jsonhttp.Quoted(e.Inputs[0]))}
 	if e.Dimensions > 0 {
-		body.set("dimensions", number(e.Dimensions))
+		body.Set("dimensions", jsonhttp.Number(e.Dimensions))
 	}
 	return body, nil
 }
 
 // cohereEmbedBody takes a batch. input_type is required; its default is what
 // the texts of a benchmark are like.
-func cohereEmbedBody(e *backend.Embed) (object, *fault.Error) {
+func cohereEmbedBody(e *backend.Embed) (jsonhttp.Object, *fault.Error) {
 	if len(e.Images) > 0 {
 		return nil, noPictures()
 	}
@@ -250,9 +256,9 @@ func cohereEmbedBody(e *backend.Embed) (object, *fault.Error) {
 	if kind == "" {
 		kind = "search_document"
 	}
-	body := object{{"texts", quotedList(e.Inputs)}, {"input_type", quoted(kind)}}
+	body := jsonhttp.Object{member("texts", jsonhttp.QuotedList(e.Inputs)), member("input_type", jsonhttp.Quoted(kind))}
 	if e.Dimensions > 0 {
-		body.set("output_dimension", number(e.Dimensions)) // Embed v4
+		body.Set("output_dimension", jsonhttp.Number(e.Dimensions)) // Embed v4
 	}
 	return body, nil
 }

@@ -72,7 +72,7 @@ type plan struct {
 }
 
 // plan decides what a request becomes.
-func (c *client) plan(request *backend.Request, own object) plan {
+func (c *client) plan(request *backend.Request, own jsonhttp.Object) plan {
 	p := plan{model: c.settings.model}
 	if request.Model != "" {
 		p.model = modelID(request.Model)
@@ -161,7 +161,7 @@ func (c *client) redactor() *jsonhttp.Redactor {
 }
 
 func (c *client) exchange(ctx context.Context, request *backend.Request, rec *backend.Recorder, exchange *stamp.Exchange) *fault.Error {
-	own, err := parseObject(request.Params)
+	own, err := jsonhttp.ParseObject(request.Params)
 	if err != nil {
 		return fault.New(fault.InvalidRequest, "the request's parameters are no JSON object: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/plugins/bedrock/awsauth"
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/option"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -105,7 +106,7 @@ type settings struct {
 	family family // "": by the model's name
 	api    string
 	base   *url.URL // without a slash at its end
-	params object
+	params jsonhttp.Object
 	stream *bool // of the parameters: it wins over the request's
 }
 
@@ -172,26 +173,26 @@ func (s *settings) familyOf(m modelID) family {
 }
 
 func (c *checker) checkParams(s *settings) {
-	params, err := parseObject(s.RequestParams)
+	params, err := jsonhttp.ParseObject(s.RequestParams)
 	if err != nil {
-		c.refuse(optionParams, `give a JSON object, such as '{"temperature": 0.7}'`, "is no JSON object: %v", err)
+		c.refuse(optionParams, `give a JSON jsonhttp.Object, such as '{"temperature": 0.7}'`, "is no JSON object: %v", err)
 		return
 	}
 	s.params = params
 	s.stream = streamOf(params)
-	if v := params.get("ignore_eos"); v != nil && string(v) == "true" {
+	if v := params.Get("ignore_eos"); v != nil && string(v) == "true" {
 		c.warn(optionParams, "answers may be shorter than the scenario says", "\"ignore_eos\" is not known to Amazon Bedrock and is left out")
 	}
 	for _, name := range []string{"messages", "prompt", "inputText", "message", "texts"} {
-		if v := params.get(name); v != nil && !isNull(v) {
+		if v := params.Get(name); v != nil && !isNull(v) {
 			c.warn(optionParams, "remove it to send the prompts of the scenario", "%q replaces the prompts of every request", name)
 		}
 	}
 }
 
 // streamOf is the parameter that chooses between stream and whole answer.
-func streamOf(params object) *bool {
-	switch string(params.get("stream")) {
+func streamOf(params jsonhttp.Object) *bool {
+	switch string(params.Get("stream")) {
 	case "true":
 		yes := true
 		return &yes

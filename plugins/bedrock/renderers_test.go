@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/simulator"
 )
 
@@ -109,13 +110,13 @@ func (c *converseRenderer) Whole(a *simulator.Answer) simulator.Reply {
 	said := a.Choice(0)
 	var content []string
 	if said.Reasoning != "" {
-		content = append(content, fmt.Sprintf(`{"reasoningContent":{"reasoningText":{"text":%s}}}`, quoted(said.Reasoning)))
+		content = append(content, fmt.Sprintf(`{"reasoningContent":{"reasoningText":{"text":%s}}}`, jsonhttp.Quoted(said.Reasoning)))
 	}
 	if said.Text != "" {
-		content = append(content, fmt.Sprintf(`{"text":%s}`, quoted(said.Text)))
+		content = append(content, fmt.Sprintf(`{"text":%s}`, jsonhttp.Quoted(said.Text)))
 	}
 	if said.Tool != "" {
-		content = append(content, fmt.Sprintf(`{"toolUse":{"toolUseId":"t","name":"simulate","input":%s}}`, quoted(said.Tool)))
+		content = append(content, fmt.Sprintf(`{"toolUse":{"toolUseId":"t","name":"simulate","input":%s}}`, jsonhttp.Quoted(said.Tool)))
 	}
 	usage := ""
 	if a.Fault().Usage != "none" {
@@ -241,13 +242,13 @@ func (r *anthropicRenderer) Whole(a *simulator.Answer) simulator.Reply {
 	said := a.Choice(0)
 	var content []string
 	if said.Reasoning != "" {
-		content = append(content, fmt.Sprintf(`{"type":"thinking","thinking":%s}`, quoted(said.Reasoning)))
+		content = append(content, fmt.Sprintf(`{"type":"thinking","thinking":%s}`, jsonhttp.Quoted(said.Reasoning)))
 	}
 	if said.Text != "" {
-		content = append(content, fmt.Sprintf(`{"type":"text","text":%s}`, quoted(said.Text)))
+		content = append(content, fmt.Sprintf(`{"type":"text","text":%s}`, jsonhttp.Quoted(said.Text)))
 	}
 	if said.Tool != "" {
-		content = append(content, fmt.Sprintf(`{"type":"tool_use","id":"t","name":"simulate","input":%s}`, quoted(said.Tool)))
+		content = append(content, fmt.Sprintf(`{"type":"tool_use","id":"t","name":"simulate","input":%s}`, jsonhttp.Quoted(said.Tool)))
 	}
 	usage := ""
 	if r.usage(a) {

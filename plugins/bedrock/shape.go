@@ -1,11 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 )
 
 // shape is the form of the request bodies of Converse, or of one family of
@@ -13,8 +13,8 @@ import (
 type shape struct {
 	// chat and embed make the body, without the user's parameters. nil: the
 	// family does not do that.
-	chat  func(c *backend.Chat) (object, *fault.Error)
-	embed func(e *backend.Embed) (object, *fault.Error)
+	chat  func(c *backend.Chat) (jsonhttp.Object, *fault.Error)
+	embed func(e *backend.Embed) (jsonhttp.Object, *fault.Error)
 	// moves says where the shape has parameters that are named otherwise with
 	// most APIs: "top_p": "textGenerationConfig.topP".
 	moves map[string]string
@@ -73,28 +73,28 @@ var converseShape = shape{
 var unsent = []string{"stream", "ignore_eos"}
 
 // apply lays parameters over a body, each where the shape has it.
-func (s shape) apply(body *object, params object) {
+func (s shape) apply(body *jsonhttp.Object, params jsonhttp.Object) {
 	for _, p := range params {
-		if slices.Contains(unsent, p.name) {
+		if slices.Contains(unsent, p.Name) {
 			continue
 		}
-		target, moved := s.moves[p.name]
+		target, moved := s.moves[p.Name]
 		switch {
-		case moved && p.name == "stop" && len(p.value) > 0 && p.value[0] == '"': // one text, as OpenAI has it
-			body.mergeAt(target, list([]json.RawMessage{p.value}))
+		case moved && p.Name == "stop" && len(p.Value) > 0 && p.Value[0] == '"': // one text, as OpenAI has it
+			body.MergeAt(target, jsonhttp.List(p.Value))
 		case moved:
-			body.mergeAt(target, p.value)
-		case s.rest != "" && !slices.Contains(s.own, p.name):
-			body.mergeAt(s.rest+"."+p.name, p.value)
+			body.MergeAt(target, p.Value)
+		case s.rest != "" && !slices.Contains(s.own, p.Name):
+			body.MergeAt(s.rest+"."+p.Name, p.Value)
 		default:
-			body.merge(object{p})
+			body.Merge(jsonhttp.Object{p})
 		}
 	}
 }
 
 // body is a request's body: the shape's fields, and over them the parameters.
-func (s shape) body(request *backend.Request, params ...object) ([]byte, *fault.Error) {
-	var fields object
+func (s shape) body(request *backend.Request, params ...jsonhttp.Object) ([]byte, *fault.Error) {
+	var fields jsonhttp.Object
 	var failure *fault.Error
 	switch {
 	case request.Chat != nil && s.chat != nil:
@@ -111,5 +111,5 @@ func (s shape) body(request *backend.Request, params ...object) ([]byte, *fault.
 	for _, p := range params {
 		s.apply(&fields, p)
 	}
-	return fields.text(), nil
+	return fields.Text(), nil
 }
