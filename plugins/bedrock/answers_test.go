@@ -179,7 +179,7 @@ func compareStreams(t *testing.T, cases map[string]streamCase) {
 		t.Run(name, func(t *testing.T) {
 			for _, piece := range []int{0, 7} { // at once, and as a slow network brings it
 				server := startServer(t, piece, func(received) []byte { return response(200, streamType, tc.body) })
-				out := do(open(t, server.url(), nil), chatRequest(true))
+				out := do(open(t, server.URL(), nil), chatRequest(true))
 				if out.Status != backend.StatusOK {
 					t.Fatalf("%v: %v", out.Status, out.Error)
 				}
@@ -214,7 +214,7 @@ func TestWholeAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return response(200, tc.header, tc.body) })
-			out := do(open(t, server.url(), nil), chatRequest(false))
+			out := do(open(t, server.URL(), nil), chatRequest(false))
 			if out.Status != backend.StatusOK {
 				t.Fatalf("%v: %v", out.Status, out.Error)
 			}
@@ -243,7 +243,7 @@ func TestVectors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return response(200, header, tc.body) })
-			b := open(t, server.url(), func(c *backend.Config) {
+			b := open(t, server.URL(), func(c *backend.Config) {
 				c.Task, c.Model = backend.TextToEmbeddings, "cohere.embed-english-v3"
 			})
 			out := do(b, &backend.Request{Task: backend.TextToEmbeddings, Embed: &backend.Embed{Inputs: []string{"a", "b"}}})

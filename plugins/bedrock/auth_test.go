@@ -372,7 +372,7 @@ func TestEchoedSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			awsEnvironment(t, tc.environment...)
 			server := startServer(t, 0, echo)
-			b := open(t, server.url(), func(c *backend.Config) {
+			b := open(t, server.URL(), func(c *backend.Config) {
 				delete(c.Options, optionAccessKey)
 				delete(c.Options, optionSecretKey)
 				tc.edit(c)

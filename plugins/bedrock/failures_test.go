@@ -82,12 +82,12 @@ func TestRefusals(t *testing.T) {
 				header += "X-Amzn-Errortype: " + tc.code + ":http://internal.amazon.com/coral/com.amazon.bedrock/\r\n"
 			}
 			server := startServer(t, 0, func(received) []byte { return response(tc.status, header, tc.body) })
-			out := do(open(t, server.url(), nil), chatRequest(true))
+			out := do(open(t, server.URL(), nil), chatRequest(true))
 			expectFailure(t, out.Error, tc.want)
 			if out.Error.RequestID != "wire-req" || out.Error.RetryAfter != 2*time.Second {
 				t.Errorf("request id %q, retry after %v", out.Error.RequestID, out.Error.RetryAfter)
 			}
-			if n := server.count(); n != 1 {
+			if n := server.Requests(); n != 1 {
 				t.Errorf("it was sent %d times", n)
 			}
 		})
@@ -130,7 +130,7 @@ func TestExceptionsInTheStream(t *testing.T) {
 				server := startServer(t, 0, func(received) []byte {
 					return response(200, streamType+"X-Amzn-Requestid: wire-req\r\n", start+tc.last)
 				})
-				out := do(open(t, server.url(), func(c *backend.Config) { c.Options[optionAPI] = api }), chatRequest(true))
+				out := do(open(t, server.URL(), func(c *backend.Config) { c.Options[optionAPI] = api }), chatRequest(true))
 				expectFailure(t, out.Error, tc.want)
 				if out.Error.RequestID != "wire-req" || len(out.Choices) != 1 || out.Choices[0].Text != "a" || !out.Error.Partial {
 					t.Errorf("request id %q, partial %v, choices %+v", out.Error.RequestID, out.Error.Partial, out.Choices)
@@ -150,7 +150,7 @@ func TestCompressed(t *testing.T) {
 		}
 		return response(200, streamType+"Content-Encoding: gzip\r\n", "\x1f\x8b")
 	})
-	out := do(open(t, server.url(), nil), chatRequest(true))
+	out := do(open(t, server.URL(), nil), chatRequest(true))
 	expectFailure(t, out.Error, failed{fault.Protocol, 200, "", "compressed its answer (gzip)", "", false})
 }
 
@@ -171,7 +171,7 @@ func TestClockSkew(t *testing.T) {
 			return response(403, fmt.Sprintf("%sDate: %s\r\nX-Amzn-Errortype: %s\r\nX-Amzn-Requestid: skewed\r\n",
 				jsonType, theirs().UTC().Format(http.TimeFormat), refused.code), fmt.Sprintf(`{"message":%q}`, refused.message))
 		})
-		b := open(t, server.url(), nil)
+		b := open(t, server.URL(), nil)
 		for _, failure := range []*fault.Error{preflight(t, b), do(b, chatRequest(true)).Error} {
 			expectFailure(t, failure, failed{fault.Auth, 403, "InvalidSignatureException", "Signature ", want, false})
 			if failure.RequestID != "skewed" || !strings.Contains(failure.Hint, "this machine's clock is") {

@@ -164,14 +164,14 @@ func TestWireGolden(t *testing.T) {
 				keys.region = region
 			}
 			server := startServer(t, 0, func(received) []byte { return c.answer() })
-			b := open(t, server.url(), func(config *backend.Config) {
+			b := open(t, server.URL(), func(config *backend.Config) {
 				config.Task, config.Model, config.RequestParams = c.Task, c.flag("api-model-name"), []byte(c.flag("additional-request-params"))
 				config.Options[optionAPI], config.Options[optionRegion] = apiInvoke, keys.region
 				config.Options[optionAccessKey], config.Options[optionSecretKey] = secret.New(keys.keyID), secret.New(keys.secret)
 				config.Options[optionToken] = secret.New(keys.token)
 			})
 			outcome := do(b, request)
-			compareRequest(t, name, &c, keys, server.last())
+			compareRequest(t, name, &c, keys, server.Last())
 			compareAnswer(t, name, &c, outcome)
 		})
 	}

@@ -111,7 +111,7 @@ func TestPreflightIsNoJudge(t *testing.T) {
 				}
 				return response(tc.status, jsonType+"X-Amzn-Errortype: "+tc.code+"\r\n", tc.body)
 			})
-			failure := preflight(t, open(t, server.url(), func(c *backend.Config) { c.Model = tc.model }))
+			failure := preflight(t, open(t, server.URL(), func(c *backend.Config) { c.Model = tc.model }))
 			if (failure != nil) != tc.fails {
 				t.Errorf("%v, want a failure: %v", failure, tc.fails)
 			}

@@ -163,7 +163,7 @@ func compareBodies(t *testing.T, cases map[string]bodyCase) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return response(500, jsonType, `{}`) })
-			b := open(t, server.url(), func(c *backend.Config) {
+			b := open(t, server.URL(), func(c *backend.Config) {
 				c.Model, c.RequestParams = tc.model, []byte(tc.params)
 				if tc.api != "" {
 					c.Options[optionAPI] = tc.api
@@ -176,7 +176,7 @@ func compareBodies(t *testing.T, cases map[string]bodyCase) {
 				}
 			})
 			do(b, &tc.request)
-			got := server.last()
+			got := server.Last()
 			if got.Path != tc.path {
 				t.Errorf("%s, want %s", got.Path, tc.path)
 			}
@@ -216,12 +216,12 @@ func TestWhatCannotBeSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return nil })
-			b := open(t, server.url(), func(c *backend.Config) { c.Model, c.Options[optionAPI] = tc.model, tc.api })
+			b := open(t, server.URL(), func(c *backend.Config) { c.Model, c.Options[optionAPI] = tc.model, tc.api })
 			out := do(b, &tc.request)
 			if out.Error == nil || out.Error.Class != fault.InvalidRequest || !strings.Contains(out.Error.Message, tc.want) || !strings.Contains(out.Error.Hint, tc.hint) {
 				t.Errorf("%+v, want %q with the hint %q", out.Error, tc.want, tc.hint)
 			}
-			if n := server.count(); n > 0 {
+			if n := server.Requests(); n > 0 {
 				t.Errorf("%d requests were sent", n)
 			}
 		})

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/option"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 	"github.com/genai-bench/genai-bench/sdk/simulator"
@@ -29,129 +25,13 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // received is a request as a server saw it.
-type received struct {
-	Method, Path, Host string // Path as it stands in the request line
-	Header             http.Header
-	Body               []byte
-}
+type received = backendtest.Received
 
-// rawServer answers every request on a connection with what answer returns,
-// byte for byte, in writes of at most piece bytes (0: at once).
-type rawServer struct {
-	listener net.Listener
-	answer   func(received) []byte
-	piece    int
-	hangUp   bool // close the connection after each answer
-	wait     sync.WaitGroup
-
-	mu          sync.Mutex
-	requests    []received
-	connections map[net.Conn]bool
-	accepted    int
-}
-
-func startServer(t *testing.T, piece int, answer func(received) []byte) *rawServer {
+// startServer answers every request with what answer returns, byte for byte, in
+// writes of at most piece bytes (0: at once).
+func startServer(t testing.TB, piece int, answer func(received) []byte) *backendtest.RawServer {
 	t.Helper()
-	return start(t, &rawServer{answer: answer, piece: piece})
-}
-
-func start(t *testing.T, s *rawServer) *rawServer {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.listener, s.connections = listener, map[net.Conn]bool{}
-	s.wait.Add(1)
-	go s.accept()
-	t.Cleanup(s.close)
-	return s
-}
-
-func (s *rawServer) url() string { return "http://" + s.listener.Addr().String() }
-
-func (s *rawServer) close() {
-	s.listener.Close()
-	s.mu.Lock()
-	for c := range s.connections {
-		c.Close()
-	}
-	s.mu.Unlock()
-	s.wait.Wait()
-}
-
-func (s *rawServer) accept() {
-	defer s.wait.Done()
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.accepted++
-		s.connections[conn] = true
-		s.mu.Unlock()
-		s.wait.Add(1)
-		go s.serve(conn)
-	}
-}
-
-func (s *rawServer) serve(conn net.Conn) {
-	defer s.wait.Done()
-	defer func() {
-		conn.Close()
-		s.mu.Lock()
-		delete(s.connections, conn)
-		s.mu.Unlock()
-	}()
-	reader := bufio.NewReader(conn)
-	for {
-		request, err := http.ReadRequest(reader)
-		if err != nil {
-			return
-		}
-		body, err := io.ReadAll(request.Body)
-		if err != nil {
-			return
-		}
-		got := received{request.Method, request.RequestURI, request.Host, request.Header, body}
-		s.mu.Lock()
-		s.requests = append(s.requests, got)
-		s.mu.Unlock()
-		text := s.answer(got)
-		if text == nil { // hang up without a word
-			return
-		}
-		for len(text) > 0 {
-			n := len(text)
-			if s.piece > 0 {
-				n = min(n, s.piece)
-			}
-			if _, err := conn.Write(text[:n]); err != nil {
-				return
-			}
-			text = text[n:]
-		}
-		if s.hangUp {
-			return
-		}
-	}
-}
-
-// last returns the latest request.
-func (s *rawServer) last() received {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.requests) == 0 {
-		return received{}
-	}
-	return s.requests[len(s.requests)-1]
-}
-
-func (s *rawServer) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.requests)
+	return (&backendtest.RawServer{Answer: answer, Piece: piece}).Start(t)
 }
 
 // awsEnvironment takes away whatever the environment says of AWS, so that a

@@ -119,7 +119,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestServingByOptions(t *testing.T) {
 	a := newAccount(t)
 	server := startServer(t, a.keys, func(received) []byte { return []byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") })
-	b := open(t, "oci-cohere", server.url(), a, func(c *backend.Config) {
+	b := open(t, "oci-cohere", server.URL(), a, func(c *backend.Config) {
 		c.RequestParams = nil
 		c.Options[optionCompartment], c.Options[optionEndpoint] = "c", "e"
 	})
@@ -141,7 +141,7 @@ func TestOwnAuthorization(t *testing.T) {
 	answer := fmt.Sprintf("HTTP/1.1 401 No\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	for _, name := range []string{"oci-genai", "oci-openai"} {
 		server := startServer(t, nil, func(received) []byte { return []byte(answer) })
-		b := open(t, name, server.url(), nil, func(c *backend.Config) {
+		b := open(t, name, server.URL(), nil, func(c *backend.Config) {
 			c.Options[auth.OptionConfigFile] = "/none"
 			c.HTTP.Header = []backend.HeaderField{{Name: "Authorization", Value: key}}
 		})

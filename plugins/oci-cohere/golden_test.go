@@ -310,7 +310,7 @@ func TestWireGolden(t *testing.T) {
 			}
 			request, params := c.request(t)
 			server := startServer(t, account.keys, func(received) []byte { return c.answer() })
-			base := server.url()
+			base := server.URL()
 			if given := c.flag("api-base"); given != "" {
 				base = strings.Replace(given, "<base>", base, 1)
 			}

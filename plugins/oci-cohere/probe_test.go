@@ -225,7 +225,7 @@ func TestClockSkew(t *testing.T) {
 				time.Now().Add(offset).UTC().Format(http.TimeFormat), len(body), body)
 		})
 		for _, name := range []string{"oci-cohere", "oci-openai"} {
-			b := open(t, name, server.url(), a, nil)
+			b := open(t, name, server.URL(), a, nil)
 			for _, failure := range []*fault.Error{probe(t, b), do(b, chat()).Error} {
 				if failure == nil || failure.Class != fault.Auth || !strings.Contains(failure.Hint, want) || !strings.Contains(failure.Message, "clock skew") || failure.RequestID != "skewed" {
 					t.Errorf("%s: %+v, want a hint with %q", name, failure, want)
@@ -248,7 +248,7 @@ func TestEchoedSecrets(t *testing.T) {
 		return fmt.Appendf(nil, "HTTP/1.1 400 Bad\r\nOpc-Request-Id: %s\r\nContent-Length: %d\r\n\r\n%s", strings.TrimPrefix(r.KeyID, "ST$"), len(text), text)
 	})
 	for _, name := range []string{"oci-cohere", "oci-cohere-v2", "oci-genai", "oci-openai"} {
-		b := open(t, name, server.url(), a, func(c *backend.Config) {
+		b := open(t, name, server.URL(), a, func(c *backend.Config) {
 			c.Options[auth.OptionAuth], c.Options[auth.OptionProfile] = string(auth.SecurityToken), "SESSION"
 		})
 		tokens := []string{first, plantedPhrase}

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"io"
-	"net"
 	"net/http"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +13,7 @@ import (
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/auth"
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/emulator"
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/option"
 )
 
@@ -24,112 +21,36 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // received is a request as a server saw it.
 type received struct {
-	Method, Path string
-	Header       http.Header
-	Body         []byte
-	KeyID        string // of the signature
-	Unsigned     error  // what is wrong with it
+	backendtest.Received
+	KeyID    string // of the signature
+	Unsigned error  // what is wrong with it
 }
 
-// rawServer answers every request on a connection with what answer returns,
-// byte for byte.
-type rawServer struct {
-	listener net.Listener
-	answer   func(received) []byte
-	keys     *emulator.Keyring // nil: signatures are not verified
-	wait     sync.WaitGroup
-
-	mu          sync.Mutex
-	requests    []received
-	connections map[net.Conn]bool
+// signedServer is a server that verifies signatures.
+type signedServer struct {
+	*backendtest.RawServer
+	keys *emulator.Keyring // nil: they are not verified
 }
 
-func startServer(t testing.TB, keys *emulator.Keyring, answer func(received) []byte) *rawServer {
+// startServer answers every request with what answer returns, byte for byte.
+func startServer(t testing.TB, keys *emulator.Keyring, answer func(received) []byte) *signedServer {
 	t.Helper()
-	s := &rawServer{answer: answer, keys: keys}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.listener, s.connections = listener, map[net.Conn]bool{}
-	s.wait.Add(1)
-	go s.accept()
-	t.Cleanup(s.close)
+	s := &signedServer{keys: keys}
+	s.RawServer = (&backendtest.RawServer{Answer: func(r backendtest.Received) []byte { return answer(s.verified(r)) }}).Start(t)
 	return s
 }
 
-func (s *rawServer) url() string { return "http://" + s.listener.Addr().String() }
-
-func (s *rawServer) close() {
-	s.listener.Close()
-	s.mu.Lock()
-	for c := range s.connections {
-		c.Close()
+func (s *signedServer) verified(r backendtest.Received) received {
+	got := received{Received: r}
+	if s.keys != nil {
+		request := &http.Request{Method: r.Method, Host: r.Host, Header: r.Header, RequestURI: r.Path, ContentLength: int64(len(r.Body))}
+		got.KeyID, got.Unsigned = s.keys.Verify(request, r.Body)
 	}
-	s.mu.Unlock()
-	s.wait.Wait()
-}
-
-func (s *rawServer) accept() {
-	defer s.wait.Done()
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.connections[conn] = true
-		s.mu.Unlock()
-		s.wait.Add(1)
-		go s.serve(conn)
-	}
-}
-
-func (s *rawServer) serve(conn net.Conn) {
-	defer s.wait.Done()
-	defer func() {
-		conn.Close()
-		s.mu.Lock()
-		delete(s.connections, conn)
-		s.mu.Unlock()
-	}()
-	reader := bufio.NewReader(conn)
-	for {
-		request, err := http.ReadRequest(reader)
-		if err != nil {
-			return
-		}
-		body, err := io.ReadAll(request.Body)
-		if err != nil {
-			return
-		}
-		request.RequestURI = request.URL.RequestURI()
-		got := received{Method: request.Method, Path: request.RequestURI, Header: request.Header, Body: body}
-		if s.keys != nil {
-			got.KeyID, got.Unsigned = s.keys.Verify(request, body)
-		}
-		s.mu.Lock()
-		s.requests = append(s.requests, got)
-		s.mu.Unlock()
-		text := s.answer(got)
-		if text == nil { // hang up without a word
-			return
-		}
-		if _, err := conn.Write(text); err != nil {
-			return
-		}
-	}
+	return got
 }
 
 // last returns the latest request.
-func (s *rawServer) last() received {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.requests) == 0 {
-		return received{}
-	}
-	return s.requests[len(s.requests)-1]
-}
+func (s *signedServer) last() received { return s.verified(s.Last()) }
 
 // find returns the backend of a name.
 func find(t testing.TB, name string) backend.Backend {

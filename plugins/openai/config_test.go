@@ -175,8 +175,8 @@ func TestKeys(t *testing.T) {
 		}, "Basic abc"},
 	} {
 		server := startServer(t, 0, func(received) []byte { return readFile(t, "testdata/vllm/chat.http") })
-		do(open(t, "vllm", server.url(), tc.edit), chatRequest(false))
-		if got := server.last().Header.Values("Authorization"); strings.Join(got, ",") != tc.want {
+		do(open(t, "vllm", server.URL(), tc.edit), chatRequest(false))
+		if got := server.Last().Header.Values("Authorization"); strings.Join(got, ",") != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
@@ -184,7 +184,7 @@ func TestKeys(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	server := startServer(t, 0, func(received) []byte { return readFile(t, "testdata/vllm/chat-stream.http") })
-	b := open(t, "openai", server.url(), func(c *backend.Config) {
+	b := open(t, "openai", server.URL(), func(c *backend.Config) {
 		c.Options[optionOrganization], c.Options[optionProject] = "org-1", "proj-2"
 		c.HTTP.Header = []backend.HeaderField{{Name: "X-Tenant", Value: "t"}}
 	})
@@ -196,7 +196,7 @@ func TestHeaders(t *testing.T) {
 		"X-Request-Id": "wire-1", "Accept": "text/event-stream, application/json", "Accept-Encoding": "identity",
 		"User-Agent": "genai-bench-plugin-openai/" + version,
 	} {
-		if got := server.last().Header.Get(header); got != want {
+		if got := server.Last().Header.Get(header); got != want {
 			t.Errorf("%s: %q, want %q", header, got, want)
 		}
 	}
@@ -220,11 +220,11 @@ func TestRequestsGoWhereTheirKindDoes(t *testing.T) {
 		"chat":       {chatRequest(true), "/v1/chat/completions", asChat},
 		"completion": {completion, "/v1/completions", asCompletion},
 	} {
-		b := open(t, "vllm", server.url(), nil)
+		b := open(t, "vllm", server.URL(), nil)
 		if out := do(b, tc.request); out.Status != backend.StatusOK {
 			t.Errorf("%s: %v", name, out.Error)
 		}
-		if got := server.last(); got.Path != tc.path || string(got.Body) != tc.body {
+		if got := server.Last(); got.Path != tc.path || string(got.Body) != tc.body {
 			t.Errorf("%s: %s %s", name, got.Path, got.Body)
 		}
 	}

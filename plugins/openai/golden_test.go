@@ -241,12 +241,12 @@ func TestWireGolden(t *testing.T) {
 			}
 			request, params := c.request(t)
 			server := startServer(t, 0, func(received) []byte { return c.answer() })
-			b := open(t, c.Backend, strings.Replace(c.flag("api-base"), "<base>", server.url(), 1), func(config *backend.Config) {
+			b := open(t, c.Backend, strings.Replace(c.flag("api-base"), "<base>", server.URL(), 1), func(config *backend.Config) {
 				config.Task, config.Model, config.RequestParams = c.Task, c.flag("api-model-name"), params
 				config.APIKey = secret.New(c.flag("api-key"))
 			})
 			outcome := do(b, request)
-			compareRequest(t, name, &c, server.last())
+			compareRequest(t, name, &c, server.Last())
 			compareAnswer(t, name, &c, outcome)
 		})
 	}

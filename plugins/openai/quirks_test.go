@@ -108,7 +108,7 @@ func TestServersOfEveryHabit(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return c.answer })
 			request := chatRequest(true)
 			request.Want = backend.Want{Events: true, Text: true}
-			out := do(open(t, "openai", server.url(), nil), request)
+			out := do(open(t, "openai", server.URL(), nil), request)
 			got := understood{Input: count(out.Usage.Input), Output: count(out.Usage.Output), Class: classOf(out)}
 			for _, choice := range out.Choices {
 				got.Text, got.Reasoning, got.Finish = got.Text+choice.Text, got.Reasoning+choice.ReasoningText, choice.Finish

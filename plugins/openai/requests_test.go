@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -72,7 +73,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startServer(t, 0, func(received) []byte { return tc.answer })
-			out := do(open(t, "vllm", server.url(), nil), chatRequest(true))
+			out := do(open(t, "vllm", server.URL(), nil), chatRequest(true))
 			if out.Status != backend.StatusError {
 				t.Fatalf("status %v", out.Status)
 			}
@@ -89,7 +90,7 @@ func TestFailures(t *testing.T) {
 // TestAnswerMayBeWholeAlthoughAStreamWasAsked: some servers do not stream.
 func TestAnswerMayBeWholeAlthoughAStreamWasAsked(t *testing.T) {
 	server := startServer(t, 0, func(received) []byte { return readFile(t, "testdata/vllm/chat.http") })
-	out := do(open(t, "vllm", server.url(), nil), chatRequest(true))
+	out := do(open(t, "vllm", server.URL(), nil), chatRequest(true))
 	if out.Status != backend.StatusOK || len(out.Choices) != 1 || out.Choices[0].Text == "" {
 		t.Fatalf("%v %v %+v", out.Status, out.Error, out.Choices)
 	}
@@ -109,7 +110,7 @@ func TestConnectionIsKept(t *testing.T) {
 		}
 		return readFile(t, "testdata/vllm/chat-stream.http")
 	})
-	b := open(t, "vllm", server.url(), nil)
+	b := open(t, "vllm", server.URL(), nil)
 	for i, want := range []backend.Status{backend.StatusOK, backend.StatusError, backend.StatusOK} {
 		out := do(b, chatRequest(true))
 		if out.Status != want {
@@ -119,7 +120,7 @@ func TestConnectionIsKept(t *testing.T) {
 			t.Errorf("request %d: reused %v", i, out.Connect.Reused)
 		}
 	}
-	if n := server.connectionsAccepted(); n != 1 {
+	if n := server.Connections(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
 }
@@ -133,7 +134,7 @@ func TestServerThatDoesNotEndAfterDone(t *testing.T) {
 		t.Fatal("the recording does not end in the last chunk")
 	}
 	server := startServer(t, 0, func(received) []byte { return []byte(cut) })
-	out := do(open(t, "vllm", server.url(), nil), chatRequest(true))
+	out := do(open(t, "vllm", server.URL(), nil), chatRequest(true))
 	if out.Status != backend.StatusOK || count(out.Usage.Output) != 8 {
 		t.Errorf("%v %v, %d tokens", out.Status, out.Error, count(out.Usage.Output))
 	}
@@ -154,8 +155,8 @@ func TestDyingServer(t *testing.T) {
 		"garbage in the chunks":    {[]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), fault.Protocol, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := start(t, &rawServer{hangUp: true, answer: func(received) []byte { return tc.answer }})
-			out := do(open(t, "vllm", server.url(), nil), chatRequest(true))
+			server := (&backendtest.RawServer{HangUp: true, Answer: func(received) []byte { return tc.answer }}).Start(t)
+			out := do(open(t, "vllm", server.URL(), nil), chatRequest(true))
 			if out.Status != backend.StatusError || out.Error.Class != tc.class || out.Error.Partial != tc.partial {
 				t.Errorf("%v %+v, want %v, partial %v", out.Status, out.Error, tc.class, tc.partial)
 			}
@@ -166,7 +167,7 @@ func TestDyingServer(t *testing.T) {
 func TestCancel(t *testing.T) {
 	head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
 	server := startServer(t, 0, func(received) []byte { return []byte(head) })
-	b := open(t, "vllm", server.url(), nil)
+	b := open(t, "vllm", server.URL(), nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	rec := backend.NewRecorder(chatRequest(true), 0, func(k backend.Kinds) {
@@ -226,7 +227,7 @@ func TestKeyIsNeverRepeated(t *testing.T) {
 				return echo(r, status, status == 200)
 			})
 			b := find(t, "openai")
-			opened, err := b.Open(context.Background(), config(b, server.url(), func(c *backend.Config) {
+			opened, err := b.Open(context.Background(), config(b, server.URL(), func(c *backend.Config) {
 				c.APIKey = secret.New(planted)
 				if status == 200 {
 					c.Options[optionModelAPIKey] = secret.New(modelKey)
@@ -260,7 +261,7 @@ func TestServerHeaders(t *testing.T) {
 	raw := strings.Replace(string(readFile(t, "testdata/vllm/chat-stream.http")), "server: uvicorn\r\n",
 		"server: uvicorn\r\nx-request-id: r1\r\nx-ratelimit-remaining-tokens: 99\r\nopenai-processing-ms: 12.5\r\nopenai-organization: acme\r\nset-cookie: a=b\r\n", 1)
 	server := startServer(t, 0, func(received) []byte { return []byte(raw) })
-	out := do(open(t, "vllm", server.url(), nil), chatRequest(true))
+	out := do(open(t, "vllm", server.URL(), nil), chatRequest(true))
 	want := map[string]string{"server": "uvicorn", "x-request-id": "r1", "x-ratelimit-remaining-tokens": "99"}
 	if diff := cmp.Diff(want, out.ServerHeaders); diff != "" {
 		t.Error(diff)

@@ -90,7 +90,7 @@ func replay(t *testing.T, raw []byte, piece int, kind backend.Kind, stream bool)
 	case backend.KindRerank:
 		task, request = backend.TextToRerank, &backend.Request{Rerank: &backend.Rerank{Query: "q", Documents: []string{"a b", "c d e"}}}
 	}
-	return do(open(t, "vllm", server.url()+"/v1", func(c *backend.Config) { c.Task = task }), request)
+	return do(open(t, "vllm", server.URL()+"/v1", func(c *backend.Config) { c.Task = task }), request)
 }
 
 func TestVLLMGenerations(t *testing.T) {
@@ -259,7 +259,7 @@ func TestVLLMProbe(t *testing.T) {
 			Class: fault.NotFound, Message: `the server does not offer the model "tina"`, Hint: "it offers tiny",
 		}},
 	} {
-		b := open(t, "vllm", server.url(), func(c *backend.Config) { c.Model = model })
+		b := open(t, "vllm", server.URL(), func(c *backend.Config) { c.Model = model })
 		got, err := b.(backend.Prober).Probe(context.Background())
 		if err != nil {
 			t.Fatal(err)
