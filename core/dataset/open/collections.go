@@ -2,6 +2,7 @@ package open
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -143,12 +144,9 @@ func (d *Dataset) Texts(ctx context.Context) (dataset.Texts, error) {
 			}
 			return columns, nil
 		},
-		usable: func(row table.Row) error { _, err := t.take(row); return err },
+		usable:  func(row table.Row) error { _, err := t.take(row); return err },
+		extract: t.take,
 	})
-	if err == nil {
-		// Parquet is not checked when it is indexed: something must be there.
-		_, err = t.Text(0)
-	}
 	if err != nil {
 		return nil, d.failure(ctx, err)
 	}
@@ -173,6 +171,9 @@ func (d *Dataset) failure(ctx context.Context, err error) error {
 }
 
 func (t *texts) take(row table.Row) (string, error) {
+	if text, ok := row[table.ExtractedColumn].(string); ok {
+		return text, nil
+	}
 	text, err := t.prompt.text(row)
 	if err == nil && strings.TrimSpace(text) == "" {
 		err = errEmptyPrompt
@@ -186,8 +187,8 @@ func (t *texts) Name() string { return t.name }
 // Len implements dataset.Texts.
 func (t *texts) Len() int { return t.table.Len() }
 
-// Text implements dataset.Texts. Where row i turns out not to be usable, as only
-// Parquet's can, the next one that is stands in for it.
+// Text implements dataset.Texts. Where row i is not usable any more, because its
+// file was changed, the next one that is stands in for it.
 func (t *texts) Text(i int) (text string, err error) {
 	_, err = t.next(i, func(row table.Row) (err error) { text, err = t.take(row); return err })
 	return text, err
@@ -223,6 +224,10 @@ func (d *Dataset) noneLeft() error {
 	}
 	return fmt.Errorf("dataset %s: none of its %d rows is usable%s", d.name, d.bad.Count(), reason)
 }
+
+// extractedPictures is how large a file of Parquet with pictures may be, in bytes,
+// to be unpacked into a temporary one. Rows of larger ones take milliseconds.
+const extractedPictures = 8 << 30
 
 // records is a dataset's pictures.
 type records struct {
@@ -261,6 +266,11 @@ func (d *Dataset) Records(ctx context.Context) (dataset.Records, error) {
 			_, err := r.prompt.text(row)
 			return err
 		},
+		extract: func(row table.Row) (string, error) {
+			record, err := r.take(row)
+			return packRecord(record), err
+		},
+		extractMost: extractedPictures,
 	})
 	if err == nil {
 		_, err = r.Record(0)
@@ -307,14 +317,19 @@ func (r *records) Len() int { return r.table.Len() }
 // Record implements dataset.Records.
 func (r *records) Record(i int) (dataset.Record, error) {
 	var record dataset.Record
-	row, err := r.next(i, func(row table.Row) (err error) {
-		if record.Text, err = r.prompt.text(row); err != nil {
-			return err
-		}
-		record.Pictures, err = r.pictures.of(r.column, row)
-		return err
-	})
+	row, err := r.next(i, func(row table.Row) (err error) { record, err = r.take(row); return err })
 	record.Row = row
+	return record, err
+}
+
+// take makes a record of a row.
+func (r *records) take(row table.Row) (record dataset.Record, err error) {
+	if packed, ok := row[table.ExtractedColumn].(string); ok {
+		return unpackRecord(packed)
+	}
+	if record.Text, err = r.prompt.text(row); err == nil {
+		record.Pictures, err = r.pictures.of(r.column, row)
+	}
 	return record, err
 }
 
@@ -351,10 +366,15 @@ func (d *Dataset) Conversations(ctx context.Context) (dataset.Conversations, err
 			return []string{c.column}, err
 		},
 		usable: func(row table.Row) error { _, err := conversationOf(c.column, row); return err },
+		extract: func(row table.Row) (string, error) {
+			turns, err := conversationOf(c.column, row)
+			if err != nil {
+				return "", err
+			}
+			text, err := json.Marshal(turns)
+			return string(text), err
+		},
 	})
-	if err == nil {
-		_, err = c.Conversation(0)
-	}
 	if err != nil {
 		return nil, d.failure(ctx, err)
 	}
@@ -384,9 +404,15 @@ func (c *conversations) Name() string { return c.name }
 // Len implements dataset.Conversations.
 func (c *conversations) Len() int { return c.table.Len() }
 
-// Conversation implements dataset.Conversations. Where conversation i turns out
-// not to be usable, the next one that is stands in for it.
+// Conversation implements dataset.Conversations. Where conversation i is not
+// usable any more, the next one that is stands in for it.
 func (c *conversations) Conversation(i int) (turns []dataset.Turn, err error) {
-	_, err = c.next(i, func(row table.Row) (err error) { turns, err = conversationOf(c.column, row); return err })
+	_, err = c.next(i, func(row table.Row) (err error) {
+		if text, ok := row[table.ExtractedColumn].(string); ok {
+			return json.Unmarshal([]byte(text), &turns)
+		}
+		turns, err = conversationOf(c.column, row)
+		return err
+	})
 	return turns, err
 }

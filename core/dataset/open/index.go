@@ -25,6 +25,11 @@ type reading struct {
 	// usable is asked for rows when they are indexed, and again when they are
 	// read.
 	usable func(table.Row) error
+	// extract, which may be nil, makes of a row the text that is all that is
+	// wanted of it: Parquet's rows are then read once, not one by one.
+	extract func(table.Row) (string, error)
+	// extractMost bounds, in bytes, the files that this is done with; 0: all.
+	extractMost int64
 }
 
 // index finds the rows of all parts.
@@ -86,7 +91,7 @@ func (d *Dataset) indexFiles(ctx context.Context, p part, r reading) (parts []ta
 		if most > 0 {
 			wanted.Most = most - found
 		}
-		t, err := source.Index(ctx, wanted)
+		t, err := d.indexSource(ctx, source, path, file, wanted, r)
 		if err != nil {
 			return nil, err
 		}
@@ -102,6 +107,36 @@ func (d *Dataset) indexFiles(ctx context.Context, p part, r reading) (parts []ta
 		}
 	}
 	return parts, nil
+}
+
+// indexSource indexes a file, or takes out of it what is wanted.
+func (d *Dataset) indexSource(ctx context.Context, source table.Source, path, file string, wanted table.Wanted, r reading) (table.Table, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, plain(err))
+	}
+	if r.extract == nil || d.formatOf(file) != table.Parquet || r.extractMost > 0 && info.Size() > r.extractMost {
+		return source.Index(ctx, wanted)
+	}
+	all := wanted
+	all.Most = 0 // that many usable rows are wanted
+	t, err := source.Index(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	wanted.Progress = func(row, rows int64) {
+		d.progress(Reading, file, int64(float64(info.Size())*float64(row)/float64(max(rows, 1))), info.Size())
+	}
+	name := file
+	if d.client == nil {
+		name = path
+	}
+	e, err := table.Extract(ctx, t, name, wanted, r.extract)
+	if err != nil {
+		return nil, err
+	}
+	d.extracted = append(d.extracted, e)
+	return e, nil
 }
 
 // openFile opens a file of a part, or its folder of pictures.
@@ -126,13 +161,16 @@ func (d *Dataset) openFile(ctx context.Context, p part, file string) (source tab
 	default:
 		name = path
 	}
-	format := d.description.Format
-	if format == "" {
-		format = table.FormatOf(file)
-	}
-	o := table.Options{Format: format, Field: p.field, Comma: p.comma, Progress: func(done, total int64) { d.progress(Unpacking, file, done, total) }}
+	o := table.Options{Format: d.formatOf(file), Field: p.field, Comma: p.comma, Progress: func(done, total int64) { d.progress(Unpacking, file, done, total) }}
 	source, err = table.Open(ctx, path, name, o)
 	return source, path, err
+}
+
+func (d *Dataset) formatOf(file string) table.Format {
+	if d.description.Format != "" {
+		return d.description.Format
+	}
+	return table.FormatOf(file)
 }
 
 var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -152,7 +190,7 @@ func (d *Dataset) remember(ctx context.Context, name, path string, source table.
 			f.SHA256 = filepath.Base(blob)
 		}
 	}
-	if f.SHA256 == "" && table.FormatOf(name) == table.Parquet {
+	if f.SHA256 == "" && d.formatOf(name) == table.Parquet {
 		if f.SHA256, err = d.checksum(ctx, name, path, f.Bytes); err != nil {
 			return err
 		}

@@ -60,7 +60,9 @@ type Dataset struct {
 	table   table.Table
 	bad     table.Bad
 	sources []table.Source
-	facts   Facts
+	// extracted are the tables of files whose rows were taken out of them.
+	extracted []*table.Extracted
+	facts     Facts
 }
 
 // part is a slice of a split and the files that it is in.
@@ -122,7 +124,10 @@ func (d *Dataset) Close() error {
 	for _, s := range d.sources {
 		errs = append(errs, s.Close())
 	}
-	d.sources = nil
+	for _, e := range d.extracted {
+		errs = append(errs, e.Close())
+	}
+	d.sources, d.extracted = nil, nil
 	if d.client != nil {
 		d.client.Close()
 		d.client = nil

@@ -185,17 +185,49 @@ func TestTextsOfFiles(t *testing.T) {
 	}
 }
 
-func TestARowOfParquetThatIsBadGivesWayToTheNext(t *testing.T) {
+func TestRowsOfParquetAreCheckedWhenItIsOpened(t *testing.T) {
 	path := filepath.Join(folder(t, map[string]string{"a.parquet": parquetOf(t, questions("one", "", "three")...)}), "a.parquet")
 	got, set, err := textsOf(t, open.FromPath(path, "question", ""), open.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"one", "three", "three"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"one", "three"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if facts := set.Facts(); facts.BadRows != 1 || facts.Bad[0] != path+", row 2: has nothing in column question" {
-		t.Errorf("bad rows: %d, %q", facts.BadRows, facts.Bad)
+	if facts := set.Facts(); facts.Rows != 2 || facts.BadRows != 1 || facts.Bad[0] != path+", row 2: has nothing in column question" {
+		t.Errorf("facts %+v", facts)
+	}
+}
+
+type talk struct {
+	Conversations []turn `parquet:"conversations,list"`
+}
+
+type turn struct {
+	From  string `parquet:"from"`
+	Value string `parquet:"value"`
+}
+
+func TestConversationsOfParquet(t *testing.T) {
+	path := filepath.Join(folder(t, map[string]string{"a.parquet": parquetOf(t, talk{[]turn{{"human", "hi"}, {"gpt", "hello"}}}, talk{}, talk{[]turn{{"human", "bye"}}})}), "a.parquet")
+	set, err := opened(t, open.FromPath(path, "", ""), open.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	talks, err := set.Conversations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := talks.Conversation(0)
+	if diff := cmp.Diff([]dataset.Turn{{Role: dataset.RoleUser, Text: "hi"}, {Role: dataset.RoleAssistant, Text: "hello"}}, first); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	second, err := talks.Conversation(1)
+	if diff := cmp.Diff([]dataset.Turn{{Role: dataset.RoleUser, Text: "bye"}}, second); diff != "" || err != nil || talks.Len() != 2 {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if got, _, err := textsOf(t, open.FromPath(path, "", ""), open.Options{}); err != nil || !cmp.Equal(got, []string{"hi", "bye"}) {
+		t.Errorf("texts %q, %v", got, err)
 	}
 }
 
@@ -342,7 +374,7 @@ func TestRecords(t *testing.T) {
 			bad: []string{"q.jsonl, line 1: column image: is the path ../../etc/passwd, which leads out of the dataset's folder", "q.jsonl, line 2: "}},
 		"Parquet": {files: map[string]string{"q.parquet": parquetOf(t, pictureRow{"one", &pictureCell{Bytes: []byte(small)}}, pictureRow{"two", nil}, pictureRow{"three", &pictureCell{Bytes: []byte("GIF9")}}, pictureRow{"four", &pictureCell{Bytes: []byte(tall)}})},
 			path: "q.parquet", adjust: func(d *open.Description) { d.PromptColumn, d.ImageColumn = "question", "image" },
-			want: []shownRecord{{"one", []string{"png 3×2"}}, {"four", []string{"png 1×7"}}, {"four", []string{"png 1×7"}}, {"four", []string{"png 1×7"}}},
+			want: []shownRecord{{"one", []string{"png 3×2"}}, {"four", []string{"png 1×7"}}},
 			bad:  []string{"q.parquet, row 2: has no picture in column image", "q.parquet, row 3: column image: no picture that can be read"}},
 		"a lambda": {files: map[string]string{"q.jsonl": `{"c": [{"value": "first"}, {}], "image": "http://h/1"}` + "\n" + `{"c": [], "image": "http://h/2"}` + "\n" + `{"image": "http://h/3"}`},
 			path: "q.jsonl", adjust: func(d *open.Description) { d.PromptLambda = "lambda x: x['c'][0]['value'] if len(x['c']) > 1 else ''" },
@@ -428,4 +460,50 @@ func TestAnInterruptEndsOpening(t *testing.T) {
 	if _, err := set.Texts(ctx); !errors.Is(err, reason) {
 		t.Errorf("error %v, want %v", err, reason)
 	}
+}
+
+func BenchmarkParquet(b *testing.B) {
+	const rows = 2_000_000
+	path := filepath.Join(b.TempDir(), "a.parquet")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := parquet.NewGenericWriter[question](f, parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(100_000))
+	pad := strings.Repeat("the quick brown fox jumps over the lazy dog and ", 8)
+	for i := range rows {
+		text := fmt.Sprint("question ", i, " ", pad[:i%300+80])
+		if _, err := w.Write([]question{{&text, int64(i)}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		b.Fatal(err)
+	}
+	texts := func(b *testing.B) (dataset.Texts, *open.Dataset) {
+		set, err := open.Open(b.Context(), open.FromPath(path, "question", ""), open.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		texts, err := set.Texts(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		return texts, set
+	}
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			_, set := texts(b)
+			set.Close()
+		}
+	})
+	b.Run("row", func(b *testing.B) {
+		all, set := texts(b)
+		defer set.Close()
+		for i := 0; b.Loop(); i++ {
+			if _, err := all.Text(i * 7919 % rows); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -93,7 +93,7 @@ func (p *parquetFile) Index(_ context.Context, wanted Wanted) (t Table, err erro
 	if wanted.Most > 0 {
 		total = min(total, int64(wanted.Most))
 	}
-	table.rows = int(total)
+	table.rows, table.texts = int(total), textsOf(p.parquet, group)
 	table.cache = blockCache{limit: cacheBytesMax, blocks: map[blockKey]*block{}}
 	wanted.progress(p.size, p.size)
 	return table, nil
@@ -119,6 +119,7 @@ type parquetTable struct {
 	ends   []int // of the groups, in rows
 	block  []int // rows of a block, by group
 	rows   int
+	texts  *parquetTexts // nil: rows are made
 	cache  blockCache
 }
 
