@@ -54,7 +54,7 @@ more room than it has here. docs/truth.md says how to read the figures.`,
   genai-bench calibrate --num-concurrency 64 --num-concurrency 512 --clock socket
   genai-bench calibrate --execution-engine async --qps-level 100 --search-time 0`,
 		Args:        cobra.NoArgs,
-		Annotations: map[string]string{"sift": "yes"},
+		Annotations: map[string]string{"sift": "yes", "exit-codes": "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.run(cmd.Context(), cmd.Flags())
 		},
@@ -83,6 +83,9 @@ func (c *calibrating) check(fs *pflag.FlagSet) error {
 	}
 	if c.core.MaxTimePerRun <= 0 {
 		wrong("max-time-per-run", "a load must be measured for some time (as 8s)")
+	}
+	if n := len(c.core.Scenarios); n > 1 {
+		wrong("traffic-scenario", "is given %d times; a calibration has one", n)
 	}
 	parsed, err := scenario.Parse(c.core.Scenarios[0])
 	if err == nil {

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -291,15 +292,7 @@ func (c *Calibration) Find(limitMS float64, ended string) {
 			levels = append(levels, &c.Levels[i])
 		}
 	}
-	slices.SortStableFunc(levels, func(a, b *Level) int {
-		switch {
-		case a.Load() < b.Load():
-			return -1
-		case a.Load() > b.Load():
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(levels, func(a, b *Level) int { return cmp.Compare(a.Load(), b.Load()) })
 	for _, l := range levels {
 		_, e := l.Worst()
 		switch {

@@ -1,9 +1,11 @@
 package calibrate
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +15,10 @@ import (
 
 // Write prints a calibration for a reader at a terminal.
 func Write(w io.Writer, c *Calibration) error {
+	sorted := *c
+	sorted.Levels = slices.Clone(c.Levels)
+	slices.SortStableFunc(sorted.Levels, func(a, b Level) int { return cmp.Compare(a.Load(), b.Load()) })
+	c = &sorted
 	var b strings.Builder
 	fmt.Fprintf(&b, "How far reported times are from what happened, in ms (p50 / p99 / max of the requests, ITL of the tokens):\n\n")
 	c.errors(&b)
@@ -61,7 +67,7 @@ func (c *Calibration) errors(b *strings.Builder) {
 func (c *Calibration) parts(b *strings.Builder) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	b.WriteString("What they are made of (p99, ms), and what it cost:\n\n")
-	fmt.Fprintln(t, "Load\tSend\tArrivals\tFlagged ones\tBundled\tSent late\tSimulator late\tCPU/request\tCPU/token\tSimulator's CPU\t")
+	fmt.Fprintln(t, "Load\tSend\tArrivals\tFlagged ones\tKnown to\tBundled\tSent late\tSimulator late\tCPU/request\tCPU/token\tSimulator's CPU\t")
 	for i := range c.Levels {
 		l := &c.Levels[i]
 		g := l.group("")
@@ -73,7 +79,7 @@ func (c *Calibration) parts(b *strings.Builder) {
 		if all := of.CoreSeconds + of.PluginSeconds + of.SimulatorSeconds; all.Exists() && all > 0 {
 			simulator = fmt.Sprintf("%.0f%%", 100*float64(of.SimulatorSeconds/all))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", l, Milliseconds(g.Send.P99), Milliseconds(g.Exact.P99), Milliseconds(g.Flagged.P99), percent(l.BundledShare),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", l, Milliseconds(g.Send.P99), Milliseconds(g.Exact.P99), Milliseconds(g.Flagged.P99), Milliseconds(l.Server.Width.P99), percent(l.BundledShare),
 			Milliseconds(l.LateMS.P99), Milliseconds(l.Server.Late.P99), withUnit(of.RequestMS, "ms"), withUnit(of.TokenUS, "µs"), simulator)
 	}
 	_ = t.Flush()
@@ -127,7 +133,7 @@ func (c *Calibration) verdict() string {
 			continue
 		}
 		if said := l.Within(""); said != "" {
-			fmt.Fprintf(&b, "At %s 99 of 100 reported times are within %s of what happened.\n", l, said)
+			fmt.Fprintf(&b, "At %s: 99 of 100 reported times are within %s of what happened.\n", l, said)
 		}
 	}
 	if p := c.Passage; p != nil {

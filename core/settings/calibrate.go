@@ -28,7 +28,7 @@ func CalibrateFlags(fs *pflag.FlagSet) *Benchmark {
 		f := all.Lookup(name)
 		switch name {
 		case "traffic-scenario":
-			f.DefValue, f.Usage = b.Scenarios[0], "sizes of the requests; the first one is taken"
+			f.DefValue, f.Usage = b.Scenarios[0], "sizes of the requests"
 		case "num-concurrency":
 			f.DefValue, f.Usage = "64", "streams at once, repeatable"
 		case "max-time-per-run":
