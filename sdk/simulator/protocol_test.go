@@ -140,23 +140,23 @@ func TestProtocolStream(t *testing.T) {
 		end    End
 		code   string
 	}{
-		"":                                    {"head, role, text, text, text, text, finish+usage, done, end", 7, EndComplete, ""},
-		"comments":                            {"head, role, comment, text, comment, text, comment, text, comment, text, finish+usage, done, end", 11, EndComplete, ""},
-		"tokens-per-chunk=3":                  {"head, role, text, text, finish+usage, done, end", 5, EndComplete, ""},
-		"reasoning=reasoning":                 {"head, role, reasoning, reasoning, text, text, finish+usage, done, end", 7, EndComplete, ""},
-		"cut=done":                            {"head, role, text, text, text, text, finish+usage, end", 6, EndComplete, ""},
+		"":                                    {"head, role, text, text, text, text, usage+finish, done, end", 7, EndComplete, ""},
+		"comments":                            {"head, role, comment, text, comment, text, comment, text, comment, text, usage+finish, done, end", 11, EndComplete, ""},
+		"tokens-per-chunk=3":                  {"head, role, text, text, usage+finish, done, end", 5, EndComplete, ""},
+		"reasoning=reasoning":                 {"head, role, reasoning, reasoning, text, text, usage+finish, done, end", 7, EndComplete, ""},
+		"cut=done":                            {"head, role, text, text, text, text, usage+finish, end", 6, EndComplete, ""},
 		"cut=finish":                          {"head, role, text, text, end", 3, EndComplete, ""},
 		"cut=event":                           {"head, role, text, text, end", 3, EndComplete, ""},
 		"stream-error=500":                    {"head, role, text, text, error, end", 4, EndComplete, "own-500"},
-		"garbage=json; after=0":               {"head, role, garbage, text, text, text, text, finish+usage, done, end", 8, EndComplete, ""},
-		"framing=length":                      {"head, role, text, text, text, text, finish+usage, done, end", 7, EndComplete, ""},
+		"garbage=json; after=0":               {"head, role, garbage, text, text, text, text, usage+finish, done, end", 8, EndComplete, ""},
+		"framing=length":                      {"head, role, text, text, text, text, usage+finish, done, end", 7, EndComplete, ""},
 		"framing=length; cut=finish":          {"head, role, text, text", 3, EndCut, ""},
-		"borders=bytes":                       {"head, role, text, text, text, text, finish+usage, done, end", 7, EndComplete, ""},
+		"borders=bytes":                       {"head, role, text, text, text, text, usage+finish, done, end", 7, EndComplete, ""},
 		"borders=joined; disconnect=mid-body": {"head, role, text, text", 3, EndCut, ""},
 	}
 	for fault, want := range tests {
 		t.Run(orString(fault, "plain"), func(t *testing.T) {
-			id := "stream " + fault
+			id := "stream-" + fault
 			got := ask("/framed/m/stream", id, fault)
 			if got.status != 200 || got.header.Get("Content-Type") != "application/framed" || got.header.Get("X-Own") != "yes" {
 				t.Fatalf("status %d, header %v: %s", got.status, got.header, got.body)
