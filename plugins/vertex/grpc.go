@@ -98,7 +98,7 @@ func (g *grpcAsker) finished(failure *fault.Error, own []backend.HeaderField) *f
 		g.explain(failure)
 	}
 	if secrets := jsonhttp.SecretsOfFields(own); len(secrets) > 0 {
-		jsonhttp.NewRedactor(secrets).Fault(failure)
+		failure = jsonhttp.NewRedactor(secrets).Fault(failure)
 	}
 	return g.redact.Fault(failure)
 }
@@ -159,7 +159,7 @@ func (g *grpcAsker) perform(ctx context.Context, c *call, r *backend.Request, st
 		header.Set("authorization", "Bearer "+token.Reveal())
 		defer func() {
 			if failure != nil {
-				jsonhttp.NewRedactor([]secret.Secret{token}).Fault(failure)
+				failure = jsonhttp.NewRedactor([]secret.Secret{token}).Fault(failure)
 			}
 		}()
 	}

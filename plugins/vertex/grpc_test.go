@@ -369,7 +369,6 @@ func TestGRPCCredentials(t *testing.T) {
 	e := &emulator{public: &account.key.PublicKey}
 	tokens := startTokens(t, e)
 	s := startGRPC(t, func(ctx context.Context, send func(string)) error { send(theSea); send(isCalm); return nil })
-	s.tokens = []string{plantedToken, plantedToken + "-0", plantedToken + "-1", plantedToken + "-2"}
 	for name, tc := range map[string]struct {
 		change func(*backend.Config)
 		class  fault.Class // 0: it works

@@ -70,7 +70,7 @@ func startGRPC(t testing.TB, play func(ctx context.Context, send func(text strin
 
 func startGRPCOn(t testing.TB, listener net.Listener, play func(ctx context.Context, send func(text string)) error, options ...grpc.ServerOption) *grpcServer {
 	t.Helper()
-	s := &grpcServer{Server: grpc.NewServer(options...), address: listener.Addr().String(), play: play}
+	s := &grpcServer{Server: grpc.NewServer(options...), address: listener.Addr().String(), play: play, tokens: []string{plantedToken, plantedToken + "-0"}}
 	pb.RegisterPredictionServiceServer(s.Server, s)
 	done := make(chan struct{})
 	go func() {

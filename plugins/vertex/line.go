@@ -10,7 +10,9 @@ import (
 	"hash/maphash"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,7 +84,7 @@ func newConnections(config backend.Config, base *url.URL, secure *tls.Config) (*
 // off: retries, the server's configuration of them, going idle.
 func (p *connections) newLine() (*line, error) {
 	l := &line{}
-	var layer security.TransportCredentials = insecure.NewCredentials()
+	layer := insecure.NewCredentials()
 	if p.base.Scheme == "https" {
 		layer = &timedHandshake{security.NewTLS(p.secure), l}
 	}
@@ -230,11 +232,12 @@ func (p *connections) reach(ctx context.Context, address string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := tunnel(ctx, conn, proxy, address); err != nil {
+	through, err := tunnel(ctx, conn, proxy, address)
+	if err != nil {
 		_ = conn.Close() // the tunnel's error is the one that counts
 		return nil, err
 	}
-	return conn, nil
+	return through, nil
 }
 
 // proxy is the one for the server; nil for none.
@@ -256,7 +259,7 @@ func (p *connections) proxy(address string) (*url.URL, error) {
 }
 
 // tunnel asks a proxy for a connection to the server (RFC 9110, § 9.3.6).
-func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, address string) error {
+func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, address string) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // ends what is under way
 	defer stop()
 	ask := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
@@ -265,18 +268,33 @@ func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, address string) 
 		ask.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password)))
 	}
 	if err := ask.Write(conn); err != nil {
-		return err
+		return nil, err
 	}
-	// What follows the answer comes only after our own next word.
-	answer, err := http.ReadResponse(bufio.NewReader(conn), ask)
+	// The head of the answer is all: what follows is the server's, which may speak
+	// first.
+	buffered := bufio.NewReader(conn)
+	head := textproto.NewReader(buffered)
+	line, err := head.ReadLine()
+	if err == nil {
+		_, err = head.ReadMIMEHeader()
+	}
 	if err != nil {
-		return fmt.Errorf("the proxy %s: %w", proxy.Redacted(), err)
+		return nil, fmt.Errorf("the proxy %s: %w", proxy.Redacted(), err)
 	}
-	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("the proxy %s refused a tunnel to %s: HTTP %d", proxy.Redacted(), address, answer.StatusCode)
+	_, status, _ := strings.Cut(line, " ")
+	if !strings.HasPrefix(status, "2") {
+		return nil, fmt.Errorf("the proxy %s refused a tunnel to %s: HTTP %s", proxy.Redacted(), address, status)
 	}
-	return nil
+	return &tunnelled{conn, buffered}, nil
 }
+
+// tunnelled is a connection of which some bytes have been read ahead.
+type tunnelled struct {
+	net.Conn
+	ahead *bufio.Reader
+}
+
+func (t *tunnelled) Read(p []byte) (int, error) { return t.ahead.Read(p) }
 
 // timedHandshake tells the line how long TLS took and why it failed.
 type timedHandshake struct {

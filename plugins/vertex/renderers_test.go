@@ -150,7 +150,7 @@ func (*anthropicRenderer) Head(*simulator.Answer) simulator.Reply {
 }
 
 func (r *anthropicRenderer) Start(a *simulator.Answer) {
-	kinds, usage := simulator.Kinds(simulator.Role), ""
+	kinds, usage := simulator.Role, ""
 	if a.Fault().Usage != "none" {
 		kinds, usage = kinds|simulator.UsageReport, fmt.Sprintf(`,"usage":{"input_tokens":%d,"output_tokens":1}`, a.PromptTokens())
 	}
@@ -177,7 +177,7 @@ func (r *anthropicRenderer) Tokens(a *simulator.Answer, t simulator.Tokens) {
 		if r.open != t.Kind {
 			r.close(a)
 			r.open = t.Kind
-			block, kinds, choice := `"type":"`+kind+`","`+field+`":""`, simulator.Kinds(simulator.Other), -1
+			block, kinds, choice := `"type":"`+kind+`","`+field+`":""`, simulator.Other, -1
 			if t.Kind == simulator.Tool {
 				block, kinds, choice = `"type":"tool_use","id":"toolu","name":"simulate","input":{}`, simulator.Tool, 0
 			}
@@ -191,7 +191,7 @@ func (r *anthropicRenderer) Tokens(a *simulator.Answer, t simulator.Tokens) {
 		return
 	}
 	r.close(a)
-	kinds, usage := simulator.Kinds(simulator.FinishReason), ""
+	kinds, usage := simulator.FinishReason, ""
 	if a.Fault().Usage != "none" {
 		output, _ := a.Sent()
 		kinds, usage = kinds|simulator.UsageReport, fmt.Sprintf(`,"usage":{"output_tokens":%d}`, output)

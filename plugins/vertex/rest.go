@@ -55,7 +55,7 @@ func (c *rest) do(ctx context.Context, r *backend.Request, rec *backend.Recorder
 	rec.Exchange(exchange)
 	if failure != nil {
 		if own := jsonhttp.SecretsOfFields(r.Header); len(own) > 0 {
-			jsonhttp.NewRedactor(own).Fault(failure)
+			failure = jsonhttp.NewRedactor(own).Fault(failure)
 		}
 		rec.Fail(failure)
 	}
