@@ -12,14 +12,26 @@ import (
 // stepped. The machine's clock is left alone: what the connection knows of it
 // from before is falsified by the size of the step, which looks the same to it.
 func TestConnectionAroundAStep(t *testing.T) {
-	for name, step := range map[string]time.Duration{"forward": 30 * time.Millisecond, "back": -30 * time.Millisecond} {
+	for name, tc := range map[string]struct {
+		clock Clock
+		step  time.Duration
+	}{
+		"socket, forward": {ClockSocket, 30 * time.Millisecond},
+		"socket, back":    {ClockSocket, -30 * time.Millisecond},
+		"packet, forward": {ClockPacket, 30 * time.Millisecond},
+		"packet, back":    {ClockPacket, -30 * time.Millisecond},
+	} {
 		t.Run(name, func(t *testing.T) {
+			step := tc.step
+			if tc.clock == ClockPacket {
+				capturing(t, testPortFirst, testPortLast)
+			}
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer listener.Close()
-			d, err := NewDialer(Options{Clock: ClockSocket})
+			d, err := NewDialer(Options{Clock: tc.clock})
 			if err != nil {
 				t.Fatal(err) // every Linux has this clock
 			}
@@ -56,12 +68,20 @@ func TestConnectionAroundAStep(t *testing.T) {
 			}
 			exchange("before", 0)
 			c.tie.offset.Add(-int64(step))
+			tie := c.tie
+			if tc.clock == ClockPacket {
+				tie = d.packets.(*Packets).tie
+				tie.offset.Add(-int64(step))
+			}
 			exchange("right after", AroundStep)
-			if seen := c.tie.step.Load(); Now() < seen.seen.Add(step.Abs()/2) { // not on a machine that stood still
+			if seen := tie.step.Load(); Now() < seen.seen.Add(step.Abs()/2) { // not on a machine that stood still
 				exchange("soon after", AroundStep)
 			}
 			time.Sleep(2 * step.Abs())
 			exchange("long after", 0)
+			if c.Clock() != tc.clock || c.Uncovered() != 0 {
+				t.Errorf("clock %v, %d runs not covered", c.Clock(), c.Uncovered())
+			}
 		})
 	}
 }
