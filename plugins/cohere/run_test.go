@@ -32,6 +32,7 @@ func TestWholeRuns(t *testing.T) {
 		"chat, by COHERE_API_KEY":      {chat, []string{"COHERE_API_KEY=" + key}, false, 0},
 		"chat, by CO_API_KEY":          {chat, []string{"CO_API_KEY=" + key}, false, 0},
 		"embeddings, by MODEL_API_KEY": {[]string{"--task", "text-to-embeddings", "--traffic-scenario", "E(20)", "--batch-size", "2"}, []string{"MODEL_API_KEY=" + key}, false, 0},
+		"pictures' embeddings":         {[]string{"--task", "image-to-embeddings", "--traffic-scenario", "I(32,32,2)", "--num-concurrency", "2"}, []string{"COHERE_API_KEY=" + key}, false, 0},
 		"rerank, by a flag":            {[]string{"--task", "text-to-rerank", "--traffic-scenario", "R(20,12)", "--batch-size", "2", "--api-key", key}, nil, false, 0},
 		"a missing model":              {append([]string{"--api-model-name", "no-such"}, chat...), []string{"COHERE_API_KEY=" + key}, false, 1},
 		"refused, and the key echoed":  {append([]string{"--header", "X-Simulate: error=403; echo-key"}, chat...), []string{"COHERE_API_KEY=" + key}, false, 4},

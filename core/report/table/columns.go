@@ -104,7 +104,7 @@ func throughput(task backend.Task) []column {
 	case backend.TextToEmbeddings:
 		return []column{inputs("Texts\n/s"), input}
 	case backend.ImageToEmbedding:
-		return []column{inputs("Inputs\n/s")}
+		return []column{inputs("Images\n/s")}
 	case backend.TextToRerank:
 		return []column{inputs("Docs\n/s"), input}
 	case backend.TextToImage:
