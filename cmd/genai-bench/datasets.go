@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/genai-bench/genai-bench/core/dataset"
 	"github.com/genai-bench/genai-bench/core/dataset/open"
@@ -125,7 +123,7 @@ func (b *benchmarking) noteDataset(set *open.Dataset) {
 // the line that says how far that is; it is to be called when rows have been
 // found.
 func (b *benchmarking) openDataset(ctx context.Context, d open.Description) (set *open.Dataset, shown func(), err error) {
-	line := &progressLine{out: b.stderr, terminal: b.stderrTerminal, start: time.Now()}
+	line := newProgressLine(b.stderr, b.stderrTerminal, "looking for dataset "+d.Path)
 	set, err = open.Open(ctx, d, open.Options{
 		Hub: func(token secret.Secret, none bool) (*hub.Client, error) {
 			config := hub.FromEnv(b.getenv, b.home)
@@ -230,41 +228,4 @@ func untilInterrupt(ctx context.Context) (context.Context, func()) {
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); close(over); cancel(nil) }
-}
-
-// progressLine is a line about what takes longer than a second. On a terminal it
-// keeps up.
-type progressLine struct {
-	out      io.Writer
-	terminal bool
-	start    time.Time
-	shown    time.Time
-}
-
-func (l *progressLine) show(text func() string) {
-	now := time.Now()
-	if now.Sub(l.start) < time.Second || !l.shown.IsZero() && (!l.terminal || now.Sub(l.shown) < 200*time.Millisecond) {
-		return
-	}
-	l.shown = now
-	if l.terminal {
-		fmt.Fprintf(l.out, "\r\x1b[K%s", text())
-	} else {
-		fmt.Fprintln(l.out, text())
-	}
-}
-
-// end ends the line, where one was shown.
-func (l *progressLine) end() {
-	if l.terminal && !l.shown.IsZero() {
-		fmt.Fprintln(l.out)
-		l.shown = time.Time{}
-	}
-}
-
-func megabytes(done, total int64) string {
-	if total >= 0 {
-		return fmt.Sprintf("%.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
-	}
-	return fmt.Sprintf("%.1f MB", float64(done)/1e6)
 }

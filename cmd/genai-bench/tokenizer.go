@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/genai-bench/genai-bench/core/hub"
 	"github.com/genai-bench/genai-bench/core/tokenizer"
@@ -67,7 +66,7 @@ func (a *app) hubTokenizer(ctx context.Context, name string) (dir string, err er
 		return "", err
 	}
 	defer client.Close()
-	line := progressLine{out: a.stderr, terminal: a.stderrTerminal, start: time.Now()}
+	line := newProgressLine(a.stderr, a.stderrTerminal, "looking for the tokenizer of "+name)
 	defer line.end()
 	return client.TokenizerFolder(ctx, name, "", func(file string, done, total int64) {
 		line.show(func() string {
