@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"strings"
 )
 
@@ -12,6 +14,12 @@ const BuiltInName = "default"
 //
 //go:embed builtin/text.txt
 var builtinText string
+
+// BuiltInFile describes the built-in text as a file.
+func BuiltInFile() (name string, bytes int64, sha256Hex string) {
+	sum := sha256.Sum256([]byte(builtinText))
+	return "text.txt", int64(len(builtinText)), hex.EncodeToString(sum[:])
+}
 
 // BuiltIn returns the built-in text: English prose in the public domain, 7,627
 // lines of 30 to 200 ASCII characters.

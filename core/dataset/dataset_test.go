@@ -40,9 +40,13 @@ func TestBuiltIn(t *testing.T) {
 		}
 		seen[line] = true
 	}
-	sum := sha256.Sum256([]byte(strings.Join(got, "\n") + "\n"))
+	content := strings.Join(got, "\n") + "\n"
+	sum := sha256.Sum256([]byte(content))
 	const want = "f03d8db9d5b54e0e4ef5b7502cb946108343e570ce2ffdec7e8a1bd82b6507e0"
 	if hex.EncodeToString(sum[:]) != want {
 		t.Errorf("the text has changed (SHA-256 %x): every workload made of it changes with it", sum)
+	}
+	if name, size, hex := dataset.BuiltInFile(); name == "" || size != int64(len(content)) || hex != want {
+		t.Errorf("as a file it is %s, %d bytes, %s", name, size, hex)
 	}
 }

@@ -121,6 +121,8 @@ func (d *Dataset) Texts(ctx context.Context) (dataset.Texts, error) {
 	if d.builtIn {
 		builtIn := dataset.BuiltIn()
 		d.facts.Rows = builtIn.Len()
+		name, size, sum := dataset.BuiltInFile()
+		d.facts.Files = []FileFacts{{Name: name, Bytes: size, SHA256: sum}}
 		return builtIn, nil
 	}
 	t := &texts{Dataset: d}

@@ -100,7 +100,7 @@ type FileFacts struct {
 func Open(ctx context.Context, description Description, options Options) (*Dataset, error) {
 	d := &Dataset{description: description, options: options, name: description.Path}
 	if err := d.resolve(ctx); err != nil {
-		d.Close()
+		_ = d.Close() // it was only read
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}

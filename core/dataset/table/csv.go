@@ -28,7 +28,7 @@ func openCSV(path, name string, comma rune) (Source, error) {
 	}
 	s := &separated{file: f, comma: comma}
 	if err := s.header(); err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, fileError(name, err)
 	}
 	return s, nil

@@ -98,7 +98,7 @@ func (f *folder) readMetadata(ctx context.Context, relative string) error {
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer func() { _ = source.Close() }() // it is only read
 	if !slices.Contains(source.Columns(), fileColumn) {
 		return fmt.Errorf("%s: has no column %s, but %s (it says which picture a row is about)", name, fileColumn, list(source.Columns()))
 	}

@@ -29,11 +29,11 @@ func openJSON(path, name, field string) (Source, error) {
 	if field == "" {
 		isLines, err := looksLikeJSONLines(f)
 		if err != nil {
-			f.Close()
+			_ = f.Close() // it was only read
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if isLines {
-			f.Close()
+			_ = f.Close() // it was only read
 			return openJSONLines(path, name)
 		}
 	}
@@ -45,7 +45,7 @@ func openJSON(path, name, field string) (Source, error) {
 		return rows < sniffed, nil
 	})
 	if err != nil && rows == 0 {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, err
 	}
 	f.sum = ""

@@ -30,7 +30,7 @@ func openJSONLines(path, name string) (Source, error) {
 		return rows < sniffed, nil
 	})
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read
 		return nil, fileError(name, err)
 	}
 	f.sum = ""

@@ -136,7 +136,7 @@ func unpack(ctx context.Context, path, name, end string, progress func(done, tot
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it is only read
 	in := f.pass(ctx, Wanted{Progress: progress})
 	var plainText io.Reader
 	if end == ".gz" {

@@ -33,7 +33,7 @@ func openParquet(path, name string) (s Source, err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
+			_ = f.Close() // it was only read
 			err = fmt.Errorf("%s: %w", name, err)
 		}
 	}()
