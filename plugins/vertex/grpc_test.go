@@ -289,6 +289,37 @@ func TestGRPCCancel(t *testing.T) {
 	}
 }
 
+// An abort after some output ends the call, and no limit strikes while messages
+// come.
+func TestGRPCAborts(t *testing.T) {
+	s := startGRPC(t, func(ctx context.Context, send func(string)) error {
+		for i := 0; ctx.Err() == nil && i < 500; i++ {
+			send(theSea)
+			time.Sleep(20 * time.Millisecond)
+		}
+		return ctx.Err()
+	})
+	runner := host.Direct(new(vertex))
+	defer func() { _ = runner.Close(t.Context()) }()
+	opened, err := runner.Open(t.Context(), "gcp-vertex", grpcConfig(s.url(), func(c *backend.Config) { c.Limits.Idle, c.Limits.ResponseHeader = 5*time.Second, 5*time.Second }))
+	if err != nil || opened.Failed() {
+		t.Fatalf("%v, %+v", err, opened.Problems)
+	}
+	outcomes := make(chan *backend.Outcome, 1)
+	run, err := runner.Run(t.Context(), host.RunOptions{Outcome: func(o *backend.Outcome) { outcomes <- o }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := chat(true)
+	r.Seq, r.Abort.AfterEvents, r.Want = 1, 3, backend.Want{Events: true}
+	if err := run.Start(r); err != nil {
+		t.Fatal(err)
+	}
+	if o := <-outcomes; o.Status != backend.StatusAborted || len(o.Events) < 3 || len(o.Events) > 400 {
+		t.Errorf("%v (%v), %d events", o.Status, o.Error, len(o.Events))
+	}
+}
+
 func TestGRPCServersThatAreNone(t *testing.T) {
 	pair, file := certificate(t)
 	secure := startGRPC(t, script(theSea, isCalm), grpc.Creds(pair))

@@ -263,6 +263,55 @@ func TestClientConcurrently(t *testing.T) {
 	wait.Wait()
 }
 
+// TestProbesByRefusal: a bad request says that all is well, unless it says better
+// what is not.
+func TestProbesByRefusal(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		class  fault.Class // 0: all is well
+	}{
+		"a bad request":            {400, `{"error":{"message":"messages is missing","type":"invalid_request_error"}}`, 0},
+		"not to be processed":      {422, `{"detail":"Field required"}`, 0},
+		"too often":                {429, ``, 0},
+		"a wrong key, called bad":  {400, `{"error":{"message":"no","code":"invalid_api_key"}}`, fault.Auth},
+		"no such model, called so": {400, `{"error":{"message":"no","code":"model_not_found"}}`, fault.NotFound},
+		"a wrong key":              {401, ``, fault.Auth},
+		"no such path":             {404, ``, fault.NotFound},
+		"broken":                   {500, ``, fault.Server},
+		"an answer":                {200, `{}`, fault.Protocol},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			var sent []string
+			c := serving(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				mu.Lock()
+				sent = append(sent, string(body))
+				mu.Unlock()
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(tc.status)
+				io.WriteString(w, tc.body)
+			}, nil)
+			for _, probe := range []func(context.Context, backend.Kind) (backend.Probe, error){c.ProbeByRefusal, c.ProbeModelByRefusal} {
+				p, err := probe(t.Context(), backend.KindChat)
+				var class fault.Class
+				if p.Failure != nil {
+					class = p.Failure.Class
+				}
+				if err != nil || class != tc.class {
+					t.Errorf("%v, %v, want %v", p.Failure, err, tc.class)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if len(sent) != 2 || sent[0] != "{}" || sent[1] != `{"model":"m"}` {
+				t.Errorf("sent %q", sent)
+			}
+		})
+	}
+}
+
 func TestProbe(t *testing.T) {
 	many := make([]string, 0, 40)
 	for i := range 40 {
