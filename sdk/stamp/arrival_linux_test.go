@@ -26,14 +26,20 @@ func (c *Conn) kernelSays(stamped Nanos, segs, disordered uint32, received uint6
 	h.woken = time.Now()
 }
 
+// arrives makes and hands out the arrival of a read of n bytes.
+func (c *Conn) arrives(n int) Arrival {
+	c.host.n = n
+	c.span.Arrival = c.arrival()
+	return c.span.Arrival
+}
+
 // TestArrivalAfterLoss plays what the kernel says when a segment is lost: those
 // behind it wait, with their own early stamps, until it comes again.
 func TestArrivalAfterLoss(t *testing.T) {
 	c := &Conn{clock: ClockSocket, tie: newWallTie()}
 	read := func(n int, stamped Nanos, segs, disordered uint32, received uint64) Arrival {
 		c.kernelSays(stamped, segs, disordered, received)
-		c.read = c.arrival(n, false)
-		return c.read
+		return c.arrives(n)
 	}
 	near := func(a, b Nanos) bool { return a.Sub(b).Abs() < 10*time.Microsecond }
 
@@ -63,7 +69,7 @@ func TestArrivalAfterLoss(t *testing.T) {
 	}
 	c.kernelSays(Now(), 7, 1, 35)
 	c.host.infoLen = 104 // as of a kernel before 5.4
-	if a := c.arrival(5, false); a.Flags != Ambiguous {
+	if a := c.arrives(5); a.Flags != Ambiguous {
 		t.Errorf("without counts: flags %b", a.Flags)
 	}
 }
@@ -76,8 +82,7 @@ func TestArrivalBehindTwoHoles(t *testing.T) {
 	read := func(n int, stamped Nanos, segs uint32, received uint64) Arrival {
 		time.Sleep(time.Millisecond)
 		c.kernelSays(stamped, segs, 2, received)
-		c.read = c.arrival(n, false)
-		return c.read
+		return c.arrives(n)
 	}
 	early := Now()
 	read(5, Now(), 3, 5) // two more have come out of order
@@ -108,7 +113,7 @@ func TestArrivalBeforeTheEnd(t *testing.T) {
 				c := &Conn{clock: ClockSocket, tie: newWallTie()}
 				c.kernelSays(Now(), segs+1, 0, 10+tc.fin)
 				c.host.info.State = tc.state
-				if a := c.arrival(10, false); a.Flags != Bundled {
+				if a := c.arrives(10); a.Flags != Bundled {
 					t.Errorf("%d segments: flags %b, want bundled", segs+1, a.Flags)
 				}
 			}

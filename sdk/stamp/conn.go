@@ -91,6 +91,9 @@ func (c *Conn) advance() error {
 	}
 	n, at := len(c.rest), c.read
 	if c.packets != nil {
+		if !c.packets.Plain(c.offset, at.Read) {
+			at = c.uncover()
+		}
 		run, arrived, flags, ok := c.packets.Run(c.offset, n, at)
 		if ok {
 			at.At, at.Flags = min(arrived, at.Read), flags

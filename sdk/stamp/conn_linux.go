@@ -22,6 +22,7 @@ type hostState struct {
 	rx       message
 	n        int
 	errno    syscall.Errno
+	filled   bool      // the read filled its buffer
 	woken    time.Time // right after the read
 	segments segments
 	info     unix.TCPInfo
@@ -33,6 +34,14 @@ type hostState struct {
 	// cut: the last read was bundled and filled its buffer. Some of the bytes
 	// left behind may be older than its stamp.
 	cut bool
+	// unasked: the read in hand has no arrival of ClockSocket yet. Packets cover
+	// nearly all reads, and what they cover needs none.
+	unasked bool
+	asking  func(fd uintptr)
+	// eager is of how many further reads TCP_INFO is asked all the same: where
+	// packets missed one they may miss the next, and counts since the read
+	// before tell more.
+	eager int
 
 	writable func(fd uintptr) bool
 	tx       message
@@ -64,7 +73,8 @@ const (
 	// trackTail is how much of a large message goes into the write that is
 	// tracked, so that it is likely to be taken as a whole: every partial write
 	// makes a message on the error queue.
-	trackTail = 16 << 10
+	trackTail  = 16 << 10
+	eagerReads = 64
 	// infoLenMin is the size of struct tcp_info up to tcpi_rcv_ooopack (Linux 5.4).
 	infoLenMin = uint32(unsafe.Offsetof(unix.TCPInfo{}.Rcv_ooopack) + 4)
 )
@@ -100,6 +110,7 @@ func (c *Conn) prepare() error {
 	}
 	h.raw = raw
 	h.readable = c.onReadable
+	h.asking = h.readInfo
 	h.writable = c.onWritable
 	h.peek = c.onPeek
 	h.drain = c.onDrain
@@ -201,7 +212,7 @@ func (c *Conn) onReadable(fd uintptr) bool {
 		return false
 	}
 	h.woken = time.Now()
-	if h.errno == 0 && h.n > 0 && c.clock >= ClockSocket {
+	if h.errno == 0 && h.n > 0 && c.clock >= ClockSocket && (c.packets == nil || h.eager > 0) {
 		h.readInfo(fd)
 	}
 	return true
@@ -210,6 +221,10 @@ func (c *Conn) onReadable(fd uintptr) bool {
 // fill reads once.
 func (c *Conn) fill() error {
 	h := &c.host
+	if h.unasked {
+		h.segments.skip(h.n)
+		h.unasked = false
+	}
 	buf := c.room()
 	h.rx.buffers(buf, nil)
 	if err := c.waitReadable(); err != nil {
@@ -221,8 +236,32 @@ func (c *Conn) fill() error {
 	if h.n == 0 {
 		return io.EOF
 	}
-	c.took(h.n, c.arrival(h.n, h.n == len(buf)))
+	h.filled = h.n == len(buf)
+	if c.packets != nil && h.eager == 0 {
+		h.unasked = true
+		read := Of(h.woken)
+		c.took(h.n, Arrival{At: read, Read: read})
+		return nil
+	}
+	h.eager = max(h.eager-1, 0)
+	c.took(h.n, c.arrival())
 	return nil
+}
+
+// uncover makes the arrival of ClockSocket for a read of which packets do not
+// know all. TCP_INFO is asked for later than it would be without packets, and
+// counts what came meanwhile and what was read since it was last asked: more
+// segments than there were, so that a flag is set rather than left out.
+func (c *Conn) uncover() Arrival {
+	h := &c.host
+	h.eager = eagerReads
+	if h.unasked {
+		h.unasked = false
+		h.infoLen = 0 // where the connection is closed nothing is known
+		_ = h.raw.Control(h.asking)
+		c.read = c.arrival()
+	}
+	return c.read
 }
 
 // errorPollMax is how long a read sleeps at most while Go's poller refuses the
@@ -260,9 +299,11 @@ func notPollable(err error) bool {
 	return false
 }
 
-// arrival makes the stamp of the read that has just been done.
-func (c *Conn) arrival(n int, filled bool) Arrival {
+// arrival makes the stamp of the read that has just been done. c.span is what
+// was handed out last.
+func (c *Conn) arrival() Arrival {
 	h := &c.host
+	n, filled, before := h.n, h.filled, c.span.Arrival
 	read := Of(h.woken)
 	if c.clock < ClockSocket {
 		return Arrival{At: read, Read: read}
@@ -298,7 +339,7 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 		a.Flags |= FellBack
 		return a
 	}
-	at, flags := c.tie.monotonic(wall, c.read.At, read)
+	at, flags := c.tie.monotonic(wall, before.At, read)
 	a.Flags |= flags
 	if h.suspect != 0 {
 		if at <= h.suspect {
@@ -309,17 +350,17 @@ func (c *Conn) arrival(n int, filled bool) Arrival {
 		}
 		h.suspect = 0
 	}
-	if at < c.read.At {
+	if at < before.At {
 		// The bytes in front came later, or it is only known when they were
 		// read: these have waited for them, and perhaps still do for others.
-		a.Flags |= FellBack | c.read.Flags&AroundStep
+		a.Flags |= FellBack | before.Flags&AroundStep
 		if a.Flags&AroundStep == 0 {
 			a.Flags |= Waited
 			h.suspect = Now()
 		}
 		return a
 	}
-	if wasCut && at > c.read.At {
+	if wasCut && at > before.At {
 		a.Flags |= Ambiguous
 	}
 	a.At = at
@@ -447,8 +488,8 @@ func (m *message) report() (id uint32, wall int64, ok bool) {
 
 func (c *Conn) stats() Stats {
 	h := &c.host
-	if c.clock < ClockSocket {
-		_ = h.raw.Control(h.readInfo) // fails on a closed connection: the last answer stays
+	if c.clock < ClockSocket || c.packets != nil {
+		_ = h.raw.Control(h.asking) // fails on a closed connection: the last answer stays
 	}
 	if h.infoLen < infoLenMin {
 		return Stats{}

@@ -31,6 +31,8 @@ func (c *Conn) fill() error {
 	return nil
 }
 
+func (c *Conn) uncover() Arrival { return c.read }
+
 func (c *Conn) send(a, b []byte) error {
 	buffers := net.Buffers{a, b}
 	if len(b) == 0 {

@@ -441,6 +441,15 @@ func (f *flow) release(offset int64) {
 	}
 }
 
+// plain answers PacketFlow.Plain.
+func (f *flow) plain(offset int64, read Nanos) bool {
+	if !f.covers(offset) {
+		return false
+	}
+	p := &f.pieces[f.head]
+	return p.again == 0 && p.flags&FellBack == 0 && p.at <= read.Add(stepNoise)
+}
+
 // run answers PacketFlow.Run.
 func (f *flow) run(offset int64, size int, kernel Arrival) (n int, at Nanos, flags Flags, ok bool) {
 	if !f.covers(offset) {

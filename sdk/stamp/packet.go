@@ -18,11 +18,15 @@ type PacketClock interface {
 // PacketFlow is one connection of a PacketClock. Offsets count the bytes of one
 // direction from 0. Its methods are safe for concurrent use.
 type PacketFlow interface {
+	// Plain tells whether Run will answer for offset whatever the kernel's stamp
+	// of its read is. Nobody has found that out then: it takes a system call.
+	Plain(offset int64, read Nanos) bool
 	// Run tells of the stream that the peer sends how many of the size bytes
 	// from offset on became deliverable together with the one at offset, and
 	// when. kernel is the arrival that the kernel tells of the read of all size
 	// bytes: the stamp of the last of its segments, or a worse one. Where ok is
-	// false the capture does not cover n bytes. Offsets never go back: what lies
+	// false the capture does not cover n bytes. Where Plain said so it is Read
+	// alone that is known of kernel. Offsets never go back: what lies
 	// before them is forgotten.
 	Run(offset int64, size int, kernel Arrival) (n int, at Nanos, flags Flags, ok bool)
 	// Left tells when the byte at offset of the stream that this host sends

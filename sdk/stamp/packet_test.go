@@ -26,6 +26,8 @@ func (p *packets) Follow(flow stamp.Flow) (stamp.PacketFlow, bool) {
 	return p, true
 }
 
+func (p *packets) Plain(offset int64, _ stamp.Nanos) bool { return offset < p.covered }
+
 func (p *packets) Run(offset int64, size int, _ stamp.Arrival) (int, stamp.Nanos, stamp.Flags, bool) {
 	return 3 - int(offset%3), stamp.Nanos(1000 + offset/3), stamp.Coalesced, offset < p.covered
 }

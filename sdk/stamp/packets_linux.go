@@ -213,6 +213,14 @@ type follower struct {
 	flow    *flow
 }
 
+func (f *follower) Plain(offset int64, read Nanos) bool {
+	p := f.packets
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.look(read, func() bool { return f.flow.covers(offset) })
+	return f.flow.plain(offset, read)
+}
+
 func (f *follower) Run(offset int64, size int, kernel Arrival) (n int, at Nanos, flags Flags, ok bool) {
 	p := f.packets
 	p.mu.Lock()

@@ -9,6 +9,10 @@ type segments struct {
 	offset  uint64 // of the next byte to be read
 }
 
+// skip accounts for a read of n bytes of which nobody asks in how many segments
+// they came.
+func (s *segments) skip(n int) { s.offset += uint64(n) }
+
 // take accounts for a read of n bytes. filled: the read filled its buffer.
 // segs and received are the kernel's counts of data segments and of bytes in
 // order, both taken after the read. Retransmitted and reordered segments make
