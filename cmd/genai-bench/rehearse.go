@@ -212,9 +212,7 @@ func (r *rehearser) join(ctx context.Context, folder *experiment.Folder, address
 		return level, err
 	}
 	for i := range loaded.Runs {
-		for _, limit := range loaded.Runs[i].Figures.ClientLimits {
-			level.ClientLimits = append(level.ClientLimits, strings.ReplaceAll(limit, live.BusyWarning, "CPU usage above 90%."))
-		}
+		level.ClientLimits = loaded.Runs[i].Figures.ClientLimits
 		level.Cost(loaded.Runs[i].Figures.Client, simulatorSeconds)
 	}
 	return level, nil

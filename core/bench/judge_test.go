@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genai-bench/genai-bench/core/live"
 	"github.com/genai-bench/genai-bench/core/load"
 	"github.com/genai-bench/genai-bench/core/machine"
 	"github.com/genai-bench/genai-bench/core/metrics"
@@ -51,8 +52,8 @@ func TestWhereTheClientIsTheBottleneck(t *testing.T) {
 		"fewer because it was interrupted": {func(_ *metrics.Aggregate, r *load.Result, _ *machine.Usage) {
 			r.Achieved, r.StopReason = 50, load.StopInterrupted
 		}, ""},
-		"CPUs in use for much of the run": {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.BusyShare = 0.5 }, "Of 2 CPUs core 0.1, plugins 0.2, other programs 0.1 were in use"},
-		"CPUs in use on average":          {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.Machine = 19 }, "CPU usage above 90%! This may constrain your throughput"},
+		"CPUs in use for much of the run": {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.BusyShare = 0.5 }, "of 2 CPUs core 0.1, plugins 0.2, other programs 0.1 were in use"},
+		"CPUs in use on average":          {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.Machine = 19 }, "CPU usage above 90 %: of 2 CPUs"},
 		"a limit of CPU time":             {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) { u.Throttled = 1.5 }, "held the client up for 1.5 s"},
 		"nothing is known of the machine": {func(_ *metrics.Aggregate, _ *load.Result, u *machine.Usage) {
 			*u = machine.Usage{Machine: math.NaN(), BusyShare: math.NaN()}
@@ -69,6 +70,9 @@ func TestWhereTheClientIsTheBottleneck(t *testing.T) {
 			got := strings.Join(v.client, "; ")
 			if c.says == "" && got != "" || !strings.Contains(got, c.says) {
 				t.Errorf("%q, want %q", got, c.says)
+			}
+			if busy := strings.Contains(strings.Join(v.warnings, "; "), live.BusyWarning); busy != strings.Contains(got, "CPU usage") {
+				t.Errorf("the sentence of the user guide: %v, in %q", busy, v.warnings)
 			}
 			if len(v.client) != len(v.untrusted) || len(v.client) != len(v.warnings) {
 				t.Errorf("%d limits, %d reasons not to trust, %d warnings", len(v.client), len(v.untrusted), len(v.warnings))

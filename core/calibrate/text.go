@@ -133,7 +133,7 @@ func (c *Calibration) verdict() string {
 			continue
 		}
 		if said := l.Within(""); said != "" {
-			fmt.Fprintf(&b, "At %s: 99 of 100 reported times are within %s of what happened.\n", l, said)
+			fmt.Fprintf(&b, "At %s: 99 of 100 reported times are within %s of what happened, which is known to %s ms (p99).\n", l, said, Milliseconds(l.Server.Width.P99))
 		}
 	}
 	if p := c.Passage; p != nil {
@@ -142,12 +142,15 @@ func (c *Calibration) verdict() string {
 	return b.String()
 }
 
+// finest is what errors are rounded up to: none is nothing.
+const finest = metrics.Value(0.001)
+
 // Within lists the errors of a level: "TTFT ±0.04 ms, ITL ±0.1 ms".
 func (l *Level) Within(clock string) string {
 	var parts []string
 	for _, m := range []Metric{TTFT, TPOT, ITL, E2E} {
 		if e := l.Error(m, clock); e.Exists() {
-			parts = append(parts, fmt.Sprintf("%s ±%s ms", strings.ToUpper(string(m)), Milliseconds(e)))
+			parts = append(parts, fmt.Sprintf("%s ±%s ms", strings.ToUpper(string(m)), Milliseconds(max(e, finest))))
 		}
 	}
 	return strings.Join(parts, ", ")
