@@ -18,7 +18,7 @@ import (
 // azure is a backend.Backend for one resource.
 type azure struct {
 	// chain makes the credential of --azure-auth default.
-	chain func() (azcore.TokenCredential, error)
+	chain func(config backend.Config) (azcore.TokenCredential, error)
 
 	client *openaiwire.Client // nil until Open
 	tokens *jsonhttp.Tokens   // nil where keys and tokens do not change
@@ -76,7 +76,7 @@ func (a *azure) Open(ctx context.Context, config backend.Config) (backend.Opened
 		Explain: func(failure *fault.Error, header http.Header) { explain(failure, c, t) },
 	}
 	if c.auth == authDefault {
-		credential, err := a.chain()
+		credential, err := a.chain(config)
 		if err != nil {
 			o.refuse(optionAuth, "use a key: "+keyHint, "Azure's default chain cannot be used: %s", oneLine(err.Error()))
 		} else {

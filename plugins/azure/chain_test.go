@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,26 +92,61 @@ func startResource(t *testing.T, e *emulator) *simulator.Server {
 }
 
 // openChain opens the backend with azidentity's own chain, which trusts the
-// certificate of an Entra of ours.
-func openChain(t *testing.T, base string, trusted *http.Client) *azure {
+// certificate of an Entra of ours, if there is one.
+func openChain(t *testing.T, base string, entra *httptest.Server) *azure {
 	t.Helper()
+	config := backend.Config{
+		Task: backend.TextToText, Model: "m", APIBase: base, HTTP: backend.HTTP{Proxy: "none"}, Options: option.Values{optionAuth: authDefault},
+	}
 	a := newAzure()
-	if trusted != nil {
-		a.chain = func() (azcore.TokenCredential, error) {
-			return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-				ClientOptions:            azcore.ClientOptions{Transport: trusted},
-				DisableInstanceDiscovery: true, // it would ask Microsoft whether our Entra is one
-			})
+	if entra != nil {
+		config.TLS.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: entra.Certificate().Raw})
+		if err := os.WriteFile(config.TLS.CAFile, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a.chain = func(config backend.Config) (azcore.TokenCredential, error) {
+			o := chainOptions(config)
+			o.DisableInstanceDiscovery = true // it would ask Microsoft whether our Entra is one
+			return azidentity.NewDefaultAzureCredential(o)
 		}
 	}
-	o, err := a.Open(t.Context(), backend.Config{
-		Task: backend.TextToText, Model: "m", APIBase: base, HTTP: backend.HTTP{Proxy: "none"}, Options: option.Values{optionAuth: authDefault},
-	})
+	o, err := a.Open(t.Context(), config)
 	if err != nil || o.Failed() {
 		t.Fatalf("%v, %+v", err, o.Problems)
 	}
 	t.Cleanup(func() { _ = a.Close(t.Context()) })
 	return a
+}
+
+func TestTokensComeTheUsersWay(t *testing.T) {
+	for proxy, want := range map[string]map[string]string{
+		"http://proxy:3128": {"https://login.microsoftonline.com": "http://proxy:3128", "http://169.254.169.254/metadata": "", "http://127.0.0.1:41741/msi": ""},
+		"none":              {"https://login.microsoftonline.com": ""},
+	} {
+		o := chainOptions(backend.Config{HTTP: backend.HTTP{Proxy: proxy}, TLS: backend.TLS{Insecure: true}})
+		transport := o.Transport.(*http.Client).Transport.(*http.Transport)
+		if settings := transport.TLSClientConfig; settings != nil && settings.InsecureSkipVerify {
+			t.Errorf("a token's server is not verified")
+		}
+		for address, by := range want {
+			got := ""
+			if transport.Proxy != nil {
+				r, err := http.NewRequest(http.MethodGet, address, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if u, err := transport.Proxy(r); err != nil {
+					t.Error(err)
+				} else if u != nil {
+					got = u.String()
+				}
+			}
+			if got != by {
+				t.Errorf("--proxy %s: %s by %q, want %q", proxy, address, got, by)
+			}
+		}
+	}
 }
 
 // unset takes variables out of the environment for the test.
@@ -167,7 +203,7 @@ func TestTheDefaultChain(t *testing.T) {
 				return
 			}
 			s := startResource(t, &emulator{token: plantedToken})
-			a := openChain(t, s.URL(), entra.Client())
+			a := openChain(t, s.URL(), entra)
 			probe, err := a.Probe(t.Context())
 			if err != nil {
 				t.Fatal(err)

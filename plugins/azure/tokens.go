@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -14,7 +16,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/genai-bench/genai-bench/sdk/backend"
 	"github.com/genai-bench/genai-bench/sdk/fault"
+	"github.com/genai-bench/genai-bench/sdk/httpclient"
 	"github.com/genai-bench/genai-bench/sdk/jsonhttp"
 	"github.com/genai-bench/genai-bench/sdk/openaiwire"
 	"github.com/genai-bench/genai-bench/sdk/secret"
@@ -41,14 +45,40 @@ func newTokens(credential azcore.TokenCredential, scope string) *jsonhttp.Tokens
 	}, tokenFault)
 }
 
-// defaultCredential is azidentity's chain. It touches no network. A token is
-// fetched once an hour, so that a connection is not kept for the next.
-func defaultCredential() (azcore.TokenCredential, error) {
+// defaultCredential is azidentity's chain. It touches no network.
+func defaultCredential(config backend.Config) (azcore.TokenCredential, error) {
+	return azidentity.NewDefaultAzureCredential(chainOptions(config))
+}
+
+// chainOptions: tokens come the way that the user gave for requests, by its proxy
+// and with its authorities. --insecure and client certificates are for the
+// server that is measured alone. A token is fetched once an hour, so that a
+// connection is not kept for the next.
+func chainOptions(config backend.Config) *azidentity.DefaultAzureCredentialOptions {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: transport}},
-	})
+	switch config.HTTP.Proxy {
+	case "":
+	case "none":
+		transport.Proxy = nil
+	default:
+		if proxy, err := url.Parse(config.HTTP.Proxy); err == nil { // else the transport of requests refuses it
+			transport.Proxy = func(r *http.Request) (*url.URL, error) {
+				// A machine's own identity service is behind no proxy.
+				if ip := net.ParseIP(r.URL.Hostname()); ip != nil && (ip.IsLoopback() || ip.IsLinkLocalUnicast()) {
+					return nil, nil
+				}
+				return proxy, nil
+			}
+		}
+	}
+	if config.TLS.CAFile != "" {
+		// Of a file that cannot be read the transport of requests tells.
+		if settings, err := httpclient.TLSConfig(backend.TLS{CAFile: config.TLS.CAFile}); err == nil {
+			transport.TLSClientConfig = settings
+		}
+	}
+	return &azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: transport}}}
 }
 
 // chainSecrets are what the chain authenticates with. The errors of the chain
