@@ -82,6 +82,7 @@ func (o *simulatorOptions) declare(fs *pflag.FlagSet) {
 	fs.IntVar(&c.MaxBatch, "max-batch", c.MaxBatch, "sequences that run at once")
 	fs.IntVar(&c.MaxBatchedTokens, "max-batched-tokens", c.MaxBatchedTokens, "tokens that one step processes")
 	fs.IntVar(&c.KVTokens, "kv-tokens", c.KVTokens, "room of the KV cache; what does not fit waits")
+	fs.IntVar(&c.PrefixCacheTokens, "prefix-cache-tokens", c.PrefixCacheTokens, "room of the cache of prompts' beginnings, which need no prefill again; 0 is none")
 	fs.IntVar(&c.MaxModelLen, "max-model-len", c.MaxModelLen, "longest prompt and answer together")
 	fs.BoolVar(&c.SpreadTokens, "spread-tokens", c.SpreadTokens, "let the tokens of a step leave spread over the next one")
 	fs.Float64Var(&c.EOSProbability, "eos-probability", c.EOSProbability, "chance that an answer ends after a token, where the request does not forbid it")
@@ -171,6 +172,7 @@ func (o *simulatorOptions) count() error {
 		return withCode(exitUsage, "--model-tokenizer: %w", err)
 	}
 	o.config.CountTokens = t.Count
+	o.config.TokenIDs = func(text string) []uint32 { return t.AppendEncode(nil, text) }
 	var words []string
 	for id := range uint32(t.VocabSize()) {
 		word := t.Decode([]uint32{id}, false)

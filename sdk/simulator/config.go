@@ -47,6 +47,11 @@ type Config struct {
 	// and its whole answer when it is admitted; what does not fit waits. 0: not
 	// limited.
 	KVTokens int `json:"kv_tokens"`
+	// PrefixCacheTokens is the room of the cache of prompts' beginnings, in tokens:
+	// chats and completions that begin like one that has ended, answer included,
+	// need not be prefilled so far. It goes by blocks of 16 tokens, and takes no room
+	// of KVTokens. 0: there is none.
+	PrefixCacheTokens int `json:"prefix_cache_tokens"`
 	// SpreadTokens lets the tokens of a step leave spread over the next
 	// StepTime, each sequence at its own constant phase, instead of all at once.
 	SpreadTokens bool `json:"spread_tokens"`
@@ -61,6 +66,9 @@ type Config struct {
 	// CountTokens counts the tokens of prompt texts; it must be safe for
 	// concurrent use. nil: one token for each four bytes, rounded up.
 	CountTokens func(text string) int `json:"-"`
+	// TokenIDs are the tokens of a text, for the prefix cache: as many as CountTokens
+	// counts. It must be safe for concurrent use. nil: each four bytes are one.
+	TokenIDs func(text string) []uint32 `json:"-"`
 	// Words are what the answers are made of: each is sent as one token, and so
 	// should be one for the tokenizer of whoever counts. nil: English words of
 	// three letters after a space, four bytes, in keeping with the default of
@@ -144,7 +152,7 @@ func (c Config) Validate() error {
 		value int
 	}{
 		{"max_model_len", c.MaxModelLen}, {"max_batch", c.MaxBatch}, {"max_batched_tokens", c.MaxBatchedTokens},
-		{"kv_tokens", c.KVTokens}, {"default_max_tokens", c.DefaultMaxTokens}, {"journal_size", c.JournalSize},
+		{"kv_tokens", c.KVTokens}, {"prefix_cache_tokens", c.PrefixCacheTokens}, {"default_max_tokens", c.DefaultMaxTokens}, {"journal_size", c.JournalSize},
 		{"chat_tokens_per_message", c.ChatTokensPerMessage}, {"image_tokens", c.ImageTokens},
 		{"image_steps", c.ImageSteps}, {"embedding_dimensions", c.EmbeddingDimensions},
 	} {
@@ -156,6 +164,7 @@ func (c Config) Validate() error {
 	complain(!(c.EOSProbability >= 0 && c.EOSProbability <= 1), "eos_probability is %v (give 0 to 1)", c.EOSProbability)
 	complain(c.MaxBatchedTokens > 0 && (c.MaxBatch == 0 || c.MaxBatch > c.MaxBatchedTokens),
 		"max_batched_tokens %d is less than max_batch %d (each sequence of a step takes a token)", c.MaxBatchedTokens, c.MaxBatch)
+	complain(c.PrefixCacheTokens > 0 && c.CountTokens != nil && c.TokenIDs == nil, "a prefix cache needs the tokens that CountTokens counts (give TokenIDs too)")
 	for i, p := range c.Protocols {
 		complain(p == nil, "protocol %d is nil", i+1)
 	}
@@ -181,6 +190,9 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.MaxBodyBytes, 64<<20)
 	if c.CountTokens == nil {
 		c.CountTokens = func(text string) int { return (len(text) + 3) / 4 }
+	}
+	if c.TokenIDs == nil {
+		c.TokenIDs = fourBytes
 	}
 	if c.Words == nil {
 		c.Words = defaultWords()

@@ -10,6 +10,7 @@ import (
 // sequence is one answer in the making: a choice of a request.
 type sequence struct {
 	prompt int // tokens to prefill, at least 1
+	cached int // of these need not be, for they are in the prefix cache
 	output int // tokens to produce; 0: done when prefilled (embeddings)
 	choice int
 	sink   *mailbox
@@ -62,6 +63,8 @@ func newEngine(config Config) *engine {
 // submit queues a sequence.
 func (e *engine) submit(s *sequence) {
 	s.prompt = max(s.prompt, 1)
+	s.cached = min(s.cached, s.prompt-1)
+	s.prefilled = s.cached
 	e.waiting = append(e.waiting, s)
 }
 
@@ -92,7 +95,7 @@ func (e *engine) begin(start stamp.Nanos) (end stamp.Nanos, ok bool) {
 		if s.part == 0 {
 			return
 		}
-		if s.prefilled == 0 {
+		if s.prefilled == s.cached {
 			begun++
 		}
 		budget -= s.part

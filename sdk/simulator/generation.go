@@ -10,8 +10,9 @@ import (
 type generation struct {
 	chat            bool
 	model           string
-	prompts         []int // tokens of each
-	n               int   // choices for each prompt
+	prompts         []int      // tokens of each
+	ids             [][]uint32 // the tokens of each, where there is a prefix cache; else nil
+	n               int        // choices for each prompt
 	maxTokens       int
 	maxGiven        bool
 	minTokens       int
@@ -141,6 +142,13 @@ func (x *exchange) chat() error {
 		tokens += config.ChatTokensPerMessage + x.countPrompt(Prompt{Text: m.Content.text, Images: m.Content.images})
 	}
 	g.prompts = []int{tokens}
+	if x.server.prefixes != nil {
+		var ids []uint32
+		for _, m := range body.Messages {
+			ids = config.messageIDs(ids, m.Role, m.Content.text, m.Content.images)
+		}
+		g.ids = [][]uint32{ids}
+	}
 	return x.generate(&g)
 }
 
@@ -195,6 +203,9 @@ func (x *exchange) completion() error {
 	g.prompts = body.Prompt.tokens
 	for _, text := range body.Prompt.texts {
 		g.prompts = append(g.prompts, x.countPrompt(Prompt{Text: text}))
+		if x.server.prefixes != nil {
+			g.ids = append(g.ids, x.server.config.TokenIDs(text))
+		}
 	}
 	return x.generate(&g)
 }
@@ -282,10 +293,12 @@ func (x *exchange) generate(g *generation) error {
 			x.record.PromptTokens += g.prompts[i/g.n]
 		}
 	}
+	x.lookUp(g, sequences)
 	if ok, err := x.enqueue(sequences); !ok {
 		return err
 	}
 	defer x.settle(sequences)
+	defer x.remember(g)
 	a := newAnswer(x, g, outputs, finish)
 	defer a.record()
 	if g.stream {
@@ -315,4 +328,29 @@ func (x *exchange) await(box *mailbox, sequences int) error {
 		}
 	}
 	return nil
+}
+
+// lookUp finds in the prefix cache what of the prompts need not be prefilled.
+func (x *exchange) lookUp(g *generation, sequences []*sequence) {
+	for i, ids := range g.ids {
+		found := x.server.prefixes.find(ids)
+		x.record.CachedTokens += found
+		for _, s := range sequences[i*g.n : (i+1)*g.n] {
+			s.cached = found
+		}
+	}
+}
+
+// remember puts the prompts into the prefix cache and, of a chat, the answer as
+// the next turn will send it.
+func (x *exchange) remember(g *generation) {
+	if len(x.record.Choices) == 0 {
+		return // it never came so far
+	}
+	for _, ids := range g.ids {
+		if g.chat {
+			ids = x.server.config.messageIDs(ids, "assistant", x.record.Choices[0].Text, 0)
+		}
+		x.server.prefixes.remember(ids)
+	}
 }

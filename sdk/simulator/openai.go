@@ -216,6 +216,10 @@ func appendUsage(a *Answer, b []byte, output, reasoning int) []byte {
 	b = strconv.AppendInt(b, int64(input+output), 10)
 	b = append(b, `,"completion_tokens":`...)
 	b = strconv.AppendInt(b, int64(output), 10)
+	if cached, known := a.CachedTokens(); known {
+		b = append(b, `,"prompt_tokens_details":{"cached_tokens":`...)
+		b = append(strconv.AppendInt(b, int64(cached), 10), '}')
+	}
 	if a.fault.Reasoning != "" {
 		b = append(b, `,"completion_tokens_details":{"reasoning_tokens":`...)
 		b = strconv.AppendInt(b, int64(reasoning), 10)

@@ -25,6 +25,12 @@ func (a *Answer) Choices() int { return len(a.output) }
 // PromptTokens is the count of all prompts.
 func (a *Answer) PromptTokens() int { return a.x.record.PromptTokens }
 
+// CachedTokens is how many of them were found in the prefix cache; known is
+// whether there is one.
+func (a *Answer) CachedTokens() (tokens int, known bool) {
+	return a.x.record.CachedTokens, a.x.server.prefixes != nil
+}
+
 // Sent is how many tokens of all choices were handed to the Renderer so far (of a
 // whole answer: all), and how many of them are reasoning.
 func (a *Answer) Sent() (output, reasoning int) { return a.totals() }

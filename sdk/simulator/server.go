@@ -27,9 +27,11 @@ type Server struct {
 	words   []word
 	unicode []word
 	loop    *loop
-	journal *journal
-	receive *receiveClock
-	started time.Time
+	// prefixes is nil where there is no prefix cache.
+	prefixes *prefixCache
+	journal  *journal
+	receive  *receiveClock
+	started  time.Time
 
 	arrivals, connections atomic.Uint64
 	asides                atomic.Uint64
@@ -54,7 +56,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	config = config.withDefaults()
-	return &Server{
+	s := &Server{
 		config:  config,
 		words:   makeWords(config.Words),
 		unicode: makeWords(unicodeWords()),
@@ -64,7 +66,11 @@ func New(config Config) (*Server, error) {
 		started: time.Now(),
 		closed:  make(chan struct{}),
 		conns:   make(map[net.Conn]struct{}),
-	}, nil
+	}
+	if config.PrefixCacheTokens > 0 {
+		s.prefixes = newPrefixCache(config.PrefixCacheTokens)
+	}
+	return s, nil
 }
 
 // Config returns the configuration in force, defaults filled in.
@@ -252,28 +258,32 @@ func (s *Server) Records(since uint64) []*Record { return s.journal.since(since)
 
 // Stats is the server's present state.
 type Stats struct {
-	Requests        uint64 `json:"requests"`    // begun since the start
-	Aside           uint64 `json:"aside"`       // of these, those whose Record is Aside
-	Connections     uint64 `json:"connections"` // accepted since the start
-	InFlight        int64  `json:"in_flight"`
-	OutputTokens    int64  `json:"output_tokens"` // of ended requests
-	Running         int    `json:"running"`       // sequences in the batch
-	Waiting         int    `json:"waiting"`       // sequences in the queue
-	KVTokens        int    `json:"kv_tokens"`     // in use
-	Steps           uint64 `json:"steps"`
+	Requests     uint64 `json:"requests"`    // begun since the start
+	Aside        uint64 `json:"aside"`       // of these, those whose Record is Aside
+	Connections  uint64 `json:"connections"` // accepted since the start
+	InFlight     int64  `json:"in_flight"`
+	OutputTokens int64  `json:"output_tokens"` // of ended requests
+	Running      int    `json:"running"`       // sequences in the batch
+	Waiting      int    `json:"waiting"`       // sequences in the queue
+	KVTokens     int    `json:"kv_tokens"`     // in use
+	Steps        uint64 `json:"steps"`
+	// Tokens of prompts that were looked up in the prefix cache, and found.
+	PrefixQueries   uint64 `json:"prefix_queries"`
+	PrefixHits      uint64 `json:"prefix_hits"`
 	OpenConnections int    `json:"open_connections"` // HTTP/1.1
 }
 
 // Stats returns the server's present state.
 func (s *Server) Stats() Stats {
 	running, waiting, kv, steps := s.loop.load()
+	queried, hit := s.prefixes.figures()
 	s.mu.Lock()
 	open := len(s.conns)
 	s.mu.Unlock()
 	return Stats{
 		Requests: s.arrivals.Load(), Aside: s.asides.Load(), Connections: s.connections.Load(), InFlight: s.inFlight.Load(),
 		OutputTokens: s.tokens.Load(), Running: running, Waiting: waiting, KVTokens: kv, Steps: steps,
-		OpenConnections: open,
+		OpenConnections: open, PrefixQueries: queried, PrefixHits: hit,
 	}
 }
 

@@ -42,6 +42,7 @@ type Record struct {
 	Aside bool `json:"aside,omitempty"`
 
 	PromptTokens    int      `json:"prompt_tokens,omitempty"`
+	CachedTokens    int      `json:"cached_tokens,omitempty"`    // of these, found in the prefix cache
 	OutputTokens    int      `json:"output_tokens,omitempty"`    // sent, over all choices
 	ReasoningTokens int      `json:"reasoning_tokens,omitempty"` // of these
 	UsageSent       bool     `json:"usage_sent,omitempty"`
