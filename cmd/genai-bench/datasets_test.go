@@ -81,8 +81,9 @@ func write(ts *testscript.TestScript, name string, data []byte) {
 
 // startDatasetHub is the command "datasethub": datasethub VAR starts a hub with
 // the datasets squad, lmms-lab/llava-bench-in-the-wild, org/script, which has a
-// script and the Parquet that the hub made, and org/slow, which takes more than
-// a second; and sets VAR to its address.
+// script and the Parquet that the hub made, org/slow, which takes more than a
+// second, and org/stuck, which never ends and leaves a file stuck/here/asked; and
+// sets VAR to its address.
 func startDatasetHub(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: datasethub VAR")
@@ -101,7 +102,15 @@ func startDatasetHub(ts *testscript.TestScript, neg bool, args []string) {
 	h.Put("datasets/org/script", hubtest.Repo{Commit: commit, Files: map[string]hubtest.File{"script.py": {Data: []byte("import os")}},
 		Branches: map[string]hubtest.Branch{"refs/convert/parquet": {Commit: converted, Files: map[string]hubtest.File{"en/train/0000.parquet": file("english row"), "fr/train/0000.parquet": file("ligne")}}}})
 	h.Put("datasets/org/slow", hubtest.Repo{Commit: commit, Files: map[string]hubtest.File{"train.parquet": file("slow row")}})
+	h.Put("datasets/org/stuck", hubtest.Repo{Commit: commit, Files: map[string]hubtest.File{"train.parquet": file("stuck row")}})
+	asked := ts.MkAbs("stuck/here/asked")
 	h.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/org/stuck/-/") {
+			_ = os.MkdirAll(filepath.Dir(asked), 0o777) // the script fails without it
+			_ = os.WriteFile(asked, []byte("asked\n"), 0o666)
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}
 		if strings.Contains(r.URL.Path, "/org/slow/-/") {
 			time.Sleep(1100 * time.Millisecond)
 		}
