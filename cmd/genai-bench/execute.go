@@ -225,23 +225,33 @@ func launchProcess(ctx context.Context, o host.Options) (host.Runner, error) {
 
 func (b *benchmarking) backendConfig(plan *bench.Plan) backend.Config {
 	s := b.core
-	inFlight := 0
-	for _, l := range plan.Levels {
-		inFlight = max(inFlight, l.Concurrency)
-	}
 	c := backend.Config{
 		Task: plan.Task, Requests: plan.Kind, Model: s.APIModelName, APIBase: s.APIBase, APIKey: s.APIKey,
 		Options: plan.Options, RequestParams: plan.Params,
 		Limits: backend.Limits{Connect: s.ConnectTimeout, ResponseHeader: s.HeaderTimeout, Idle: s.IdleTimeout, Total: s.RequestTimeout},
 		TLS:    backend.TLS{CAFile: s.CAFile, Insecure: s.Insecure, ClientCertFile: s.ClientCert, ClientKeyFile: s.ClientKey},
 		HTTP:   backend.HTTP{Proxy: s.Proxy},
-		Clock:  backend.ClockChoice(s.Clock), MaxInFlight: inFlight,
+		Clock:  backend.ClockChoice(s.Clock), MaxInFlight: mostInFlight(plan),
 	}
 	for _, line := range s.Headers {
 		name, value, _ := strings.Cut(line, ": ")
 		c.HTTP.Header = append(c.HTTP.Header, backend.HeaderField{Name: name, Value: value})
 	}
 	return c
+}
+
+// mostInFlight is how many requests may be in flight at once; 0: nobody knows, as
+// in an open loop without a cap, whose connections would otherwise be closed
+// after each request.
+func mostInFlight(plan *bench.Plan) int {
+	most := 0
+	for _, l := range plan.Levels {
+		if l.Rate > 0 {
+			return plan.Settings.MaxConcurrency
+		}
+		most = max(most, l.Concurrency)
+	}
+	return most
 }
 
 // preflight asks the server whether it would work, before anything is timed.
