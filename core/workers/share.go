@@ -5,7 +5,7 @@ import "github.com/genai-bench/genai-bench/sdk/host"
 // share is what all requests of a run may refer to.
 type share struct {
 	texts  []string
-	images [][]byte
+	images map[*byte][]byte // by where they lie
 }
 
 // giveTo sends all of it to a session.
@@ -32,15 +32,22 @@ func (p *Pool) ShareText(text string) {
 	p.eachSession(func(s *host.Session) { s.ShareText(text) })
 }
 
-// ShareImage is ShareText for the bytes of an image.
+// ShareImage is ShareText for the bytes of an image. Sharing one again costs
+// nothing.
 func (p *Pool) ShareImage(image []byte) {
 	if len(image) == 0 {
 		return
 	}
 	p.shareMu.Lock()
-	p.shared.images = append(p.shared.images, image)
+	_, known := p.shared.images[&image[0]]
+	if p.shared.images == nil {
+		p.shared.images = make(map[*byte][]byte)
+	}
+	p.shared.images[&image[0]] = image
 	p.shareMu.Unlock()
-	p.eachSession(func(s *host.Session) { s.ShareImage(image) })
+	if !known {
+		p.eachSession(func(s *host.Session) { s.ShareImage(image) })
+	}
 }
 
 // Unshare forgets what was shared, here and in the workers. Requests that were

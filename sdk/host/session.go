@@ -84,8 +84,9 @@ type (
 	drainMessage    struct{ deadline stamp.Nanos }
 	progressMessage struct{ interval time.Duration }
 	blobMessage     struct {
-		id   uint64
-		data []byte
+		id    uint64
+		data  []byte // nil: the blob is dropped
+		place memory
 	}
 )
 
@@ -177,14 +178,14 @@ func (s *Session) ShareImage(image []byte) { s.share(s.shared.addImage(image)) }
 // Unshare drops everything shared, here and in the plugin. Requests that were
 // started before keep what they refer to.
 func (s *Session) Unshare() {
-	for _, id := range s.shared.clear() {
-		s.out.Put(blobMessage{id: id})
+	for _, drop := range s.shared.clear() {
+		s.out.Put(drop)
 	}
 }
 
 func (s *Session) share(id uint64, data []byte) {
 	if id != 0 {
-		s.out.Put(blobMessage{id: id, data: data})
+		s.out.Put(blobMessage{id, data, memoryOf(data)})
 	}
 }
 

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -402,5 +403,73 @@ func TestTheSameOutcomeThreeWays(t *testing.T) {
 	}
 	if diff := cmp.Diff(outcomes["direct"], outcomes["rpc"]); diff != "" {
 		t.Errorf("outcomes differ (-direct +rpc):\n%s", diff)
+	}
+}
+
+// TestNothingRefersToABlobBeforeItIsSent: what is shared while requests with the
+// same memory stand in line before it, and is dropped while others do.
+func TestNothingRefersToABlobBeforeItIsSent(t *testing.T) {
+	r, err := InProcess(&echo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Kill)
+	open(t, r)
+	var mu sync.Mutex
+	failures, outcomes := map[string]int{}, uint64(0)
+	answered := func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return outcomes
+	}
+	s, err := r.Run(t.Context(), RunOptions{Outcome: func(o *backend.Outcome) {
+		mu.Lock()
+		defer mu.Unlock()
+		outcomes++
+		if o.Error != nil {
+			failures[o.Error.Message]++
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := uint64(0)
+	for range 10 {
+		image := bytes.Repeat([]byte{7}, 256<<10) // so large that a line forms
+		send := func() {
+			seq++
+			request := chat(seq, "")
+			request.Chat.Messages[0].Parts = []backend.Part{{Text: "?"}, {Image: &backend.Image{Bytes: image}}}
+			if err := s.Start(request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 20 {
+			send()
+		}
+		s.ShareImage(image)
+		for range 5 {
+			send()
+		}
+		within(t, 20*time.Second, "answers", func() {
+			for answered() < seq {
+				time.Sleep(time.Millisecond)
+			}
+		})
+		for range 5 {
+			send()
+		}
+		s.Unshare()
+		for range 5 {
+			send()
+		}
+	}
+	within(t, 20*time.Second, "Drain", func() {
+		if err := s.Drain(t.Context(), 15*time.Second); err != nil {
+			t.Errorf("Drain: %v", err)
+		}
+	})
+	if len(failures) > 0 {
+		t.Errorf("failures %v", failures)
 	}
 }

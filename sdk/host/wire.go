@@ -60,6 +60,7 @@ func (w *wire) send(message any) error {
 		return w.stream.Send(&pluginv1.RunRequest{
 			Message: &pluginv1.RunRequest_Progress{Progress: &pluginv1.ProgressOptions{IntervalNs: int64(m.interval)}}})
 	case blobMessage:
+		w.shared.passed(m)
 		return w.stream.Send(&pluginv1.RunRequest{
 			Message: &pluginv1.RunRequest_Blob{Blob: &pluginv1.Blob{Id: m.id, Data: m.data}}})
 	}

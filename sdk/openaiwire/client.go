@@ -205,7 +205,7 @@ func (c *Client) do(ctx context.Context, request *backend.Request, rec *backend.
 	}
 	failure = c.send(ctx, call, kind, body.stream, rec, exchange)
 	if failure != nil && c.settings.Sign != nil {
-		newRedactor(jsonhttp.SecretsOfHeader(call.Header)).fault(failure)
+		failure = newRedactor(jsonhttp.SecretsOfHeader(call.Header)).fault(failure)
 	}
 	return failure
 }
