@@ -298,7 +298,6 @@ func (x *exchange) generate(g *generation) error {
 		return err
 	}
 	defer x.settle(sequences)
-	defer x.remember(g)
 	a := newAnswer(x, g, outputs, finish)
 	defer a.record()
 	if g.stream {
@@ -306,6 +305,9 @@ func (x *exchange) generate(g *generation) error {
 	}
 	if err := x.await(box, len(sequences)); err != nil {
 		return err
+	}
+	for choice := range outputs {
+		a.remember(choice)
 	}
 	return a.sendWhole()
 }
@@ -341,16 +343,17 @@ func (x *exchange) lookUp(g *generation, sequences []*sequence) {
 	}
 }
 
-// remember puts the prompts into the prefix cache and, of a chat, the answer as
-// the next turn will send it.
-func (x *exchange) remember(g *generation) {
-	if len(x.record.Choices) == 0 {
-		return // it never came so far
+// remember puts the prompt of a choice whose tokens are all made into the prefix
+// cache and, of a chat, the answer as the next turn will send it. That is before
+// the last of them leaves, so that the next turn finds it.
+func (a *Answer) remember(choice int) {
+	prompt := choice / a.g.n
+	if choice%a.g.n != 0 || prompt >= len(a.g.ids) {
+		return
 	}
-	for _, ids := range g.ids {
-		if g.chat {
-			ids = x.server.config.messageIDs(ids, "assistant", x.record.Choices[0].Text, 0)
-		}
-		x.server.prefixes.remember(ids)
+	ids := a.g.ids[prompt]
+	if a.g.chat {
+		ids = a.x.server.config.messageIDs(ids, "assistant", a.said(choice, a.output[choice]).Text, 0)
 	}
+	a.x.server.prefixes.remember(ids)
 }

@@ -105,6 +105,9 @@ func (a *Answer) tokens(box *mailbox) error {
 		}
 		batch = box.take(batch)
 		for _, m := range batch {
+			if m.last {
+				a.remember(m.choice)
+			}
 			if err := a.token(m.choice, m.token, m.last); err != nil {
 				return err
 			}
