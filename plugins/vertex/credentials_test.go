@@ -143,6 +143,9 @@ func TestCredentialsFiles(t *testing.T) {
 			if o.Failed() != (tc.part != "") || !strings.Contains(text, tc.part) {
 				t.Error(text)
 			}
+			if !o.Failed() && fields(t, o.EffectiveConfig)["credentials_path"] != path {
+				t.Errorf("the metadata does not name the file: %s", o.EffectiveConfig)
+			}
 			if !o.Failed() {
 				p, err := v.Probe(t.Context())
 				text += fmt.Sprintf("%+v %v %v", p.Failure, p.Failure, err)

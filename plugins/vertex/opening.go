@@ -118,6 +118,7 @@ type credentials struct {
 	key   secret.Secret // of authAPIKey
 	token secret.Secret // of authToken
 	file  []byte        // of authServiceAccount
+	path  string        // of file
 }
 
 const (
@@ -166,7 +167,7 @@ func (o *opening) credentials() credentials {
 			o.refuse(optionToken, tokenHint, "is missing")
 		}
 	case authServiceAccount:
-		c.file = o.credentialsFile(path)
+		c.file, c.path = o.credentialsFile(path), path
 	}
 	return c
 }
@@ -248,6 +249,9 @@ func effectiveConfig(t target, c credentials, api, transport, endpoint string) j
 		{Name: "model_api", Value: jsonhttp.Quoted(api)},
 		{Name: "transport", Value: jsonhttp.Quoted(transport)},
 		{Name: "endpoint", Value: jsonhttp.Quoted(endpoint)},
+	}
+	if c.path != "" {
+		o.Set("credentials_path", jsonhttp.Quoted(c.path))
 	}
 	return o.Text()
 }
