@@ -224,6 +224,7 @@ func (r *request) observe() {
 		r.x.Clock = stamp.ClockSocket // for some of what was read
 	}
 	r.x.Left, r.x.TxClock = raw.Left()
+	r.observeFirst()
 	r.x.Acked = raw.Acked()
 	if stats := raw.Stats(); stats.Known {
 		r.x.RTT = stats.RTT

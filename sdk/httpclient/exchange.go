@@ -36,6 +36,7 @@ func (r *request) send() error {
 		r.deadline = r.sent.Add(r.total)
 	}
 	var err error
+	c.raw.Begin()
 	if size <= smallRequest {
 		c.endBy(earliest(r.deadline, after(r.sent, limits.ResponseHeader)))
 		c.raw.Track(true)
@@ -44,7 +45,7 @@ func (r *request) send() error {
 		err = r.sendPieces(body)
 	}
 	c.raw.Track(false)
-	r.x.Handed = c.raw.Sent()
+	r.x.Handed = max(c.raw.Sent(), r.x.SendStart)
 	if err != nil {
 		return err
 	}
@@ -68,11 +69,23 @@ func (r *request) sendPieces(body []byte) error {
 		if err := c.write(first, body[:n]); err != nil {
 			return err
 		}
+		if first != nil {
+			r.observeFirst() // later it is forgotten
+		}
 		first, body = nil, body[n:]
 		if len(body) == 0 {
 			c.readBy(earliest(r.deadline, after(time.Now(), r.client.limits.ResponseHeader)))
 			return nil
 		}
+	}
+}
+
+// observeFirst learns when the first byte of the request has left.
+func (r *request) observeFirst() {
+	x := r.x
+	if at := r.conn.raw.FirstLeft(); at > x.SendStart && x.SendStart != 0 {
+		x.SendStart = at
+		x.Handed = max(x.Handed, at)
 	}
 }
 

@@ -110,10 +110,13 @@ type Connect struct {
 // Exchange is everything that the transport knows about one request and its
 // answer. Times that are not known are 0.
 type Exchange struct {
-	Queued    time.Duration // waited for something of the plugin's own (a pool, a token)
-	Connect   Connect
-	SendStart Nanos // the request's first byte was about to be handed to the kernel
-	Handed    Nanos // just before the write that held its last byte
+	Queued  time.Duration // waited for something of the plugin's own (a pool, a token)
+	Connect Connect
+	// SendStart is when the request's first byte left the host, where that is
+	// known, else when it was about to be handed to the kernel: between the two
+	// the sender's thread may have lost its processor.
+	SendStart Nanos
+	Handed    Nanos // just before the write that held its last byte, and not before SendStart
 	Left      Nanos // the last byte left the host, where the kernel tells
 	Acked     Nanos // the peer's TCP acknowledged it, where known
 	Headers   Nanos // arrival of the last byte of the response's head

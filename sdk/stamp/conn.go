@@ -32,6 +32,7 @@ type Conn struct {
 
 	offset  int64 // of the first byte of rest in the stream
 	written int64
+	first   int64 // offset of the first byte of the message in hand
 	tracked int64 // offset of the byte whose leaving is asked for; −1: none
 	sent    Nanos // just before the last write
 	track   bool
@@ -190,6 +191,24 @@ func (c *Conn) Left() (Nanos, Clock) {
 		return at, ClockSocket
 	}
 	return 0, ClockUnspecified
+}
+
+// Begin says that the next byte written is the first of a message.
+func (c *Conn) Begin() { c.first = c.written }
+
+// FirstLeft tells when the first byte of the message in hand left the host; 0:
+// not known. ClockPacket knows while few segments have left since, and
+// ClockSocket what Left tells where the message went in one segment.
+func (c *Conn) FirstLeft() Nanos {
+	if c.packets != nil {
+		at, _ := c.packets.Left(c.first)
+		return at
+	}
+	if c.tracked < 0 || c.tracked-c.first >= c.segmentMax() {
+		return 0
+	}
+	at, _ := c.Left()
+	return at
 }
 
 // Acked tells when the peer's TCP acknowledged that byte; 0: not known. Only

@@ -428,6 +428,15 @@ func (m *message) askLeft(on bool) {
 
 func (c *Conn) forgetLeft() { c.host.leftAt = 0 }
 
+// segmentMax is the most bytes that one segment of this host has, as of the last
+// read; 0: not known.
+func (c *Conn) segmentMax() int64 {
+	if c.host.infoLen < infoLenMin {
+		return 0
+	}
+	return int64(c.host.info.Snd_mss)
+}
+
 // left returns the stamp of the tracked byte; 0: not known (yet).
 func (c *Conn) left() Nanos {
 	if c.host.leftAt == 0 && c.host.tracking && c.packets == nil {

@@ -48,6 +48,8 @@ func (c *Conn) forgetLeft() {}
 
 func (c *Conn) left() Nanos { return 0 }
 
+func (c *Conn) segmentMax() int64 { return 0 }
+
 func (c *Conn) stats() Stats { return Stats{} }
 
 func (c *Conn) quiet() error { return quiet(c.tcp) }

@@ -253,7 +253,7 @@ var hostileCases = map[string]hostileCase{
 			s.Send(e[7])
 		},
 		late:   map[int]time.Duration{21: 150 * time.Millisecond},
-		socket: strings.Repeat(".", 21) + "bbbbbb.", packet: strings.Repeat(".", 28), ways: []way{sack, sack6, tls13},
+		socket: either(21) + "bbbbbb.", packet: strings.Repeat(".", 28), ways: []way{sack, sack6, tls13},
 	},
 	"several segments as one": {
 		script: func(s *Stream) {

@@ -173,9 +173,11 @@ func fetch(t testing.TB, c *httpclient.Client, ask asking) *answer {
 // truth is what the peer knows of one answer.
 type truth struct {
 	stream     *Stream
-	requestEnd int64   // length of the client's stream up to the request's last byte
-	completed  []int64 // the byte that completes each event
-	head, last int64   // the last byte of the answer's head and of its body
+	requestEnd int64 // length of the client's stream up to the request's last byte
+	// requestStart is the length of the client's stream before the request.
+	requestStart int64
+	completed    []int64 // the byte that completes each event
+	head, last   int64   // the last byte of the answer's head and of its body
 }
 
 // timedBy fails a test whose answer was not timed by the clock that was asked
@@ -196,7 +198,7 @@ func timedBy(t *testing.T, got *answer, clock backend.ClockChoice, escapes bool)
 
 // known is the truth about the answer that a stream has just given.
 func known(s *Stream) truth {
-	return truth{stream: s, requestEnd: s.RequestEnd, completed: s.Completed(), head: s.head, last: s.last}
+	return truth{stream: s, requestEnd: s.RequestEnd, requestStart: s.requestStart, completed: s.Completed(), head: s.head, last: s.last}
 }
 
 // judgeLeft holds the moment at which the request left against the truth.
@@ -206,6 +208,12 @@ func judgeLeft(t *testing.T, is truth, got *answer) {
 	if !ok {
 		t.Error("the request was not seen to leave")
 		return
+	}
+	if got.x.SendStart > got.x.Handed || got.x.Handed > got.x.Left {
+		t.Errorf("the first byte left at %d, the last was handed over at %d and left at %d", got.x.SendStart, got.x.Handed, got.x.Left)
+	}
+	if first, ok := is.stream.Left(is.requestStart); !is.stream.Secure() && (!ok || got.x.SendStart > first.To.Add(tolerance)) {
+		t.Errorf("the first byte left %v after it was seen (%v)", got.x.SendStart.Sub(first.To), ok)
 	}
 	when.From = max(when.From, got.x.Handed)
 	if miss := when.Miss(got.x.Left); miss < -tolerance || miss > tolerance {
@@ -250,7 +258,7 @@ func readAround(got *answer, i int) (before, after stamp.Nanos) {
 //
 //	.  exact and not flagged; under the clock socket, and without selective acknowledgements, unless the reader was late of its own accord
 //	b  must be bundled, where several segments came since the read before
-//	w  must have waited
+//	w  must have waited, or be flagged otherwise where the reader was late of its own accord
 //	c  must be coalesced, and exact
 //	?  exact or flagged
 //
@@ -311,7 +319,7 @@ func judge(t *testing.T, is truth, got *answer, want string) {
 				told("is not flagged as coalesced, or not only so")
 			}
 		case 'w':
-			if at.Flags&stamp.Waited == 0 {
+			if at.Flags&stamp.Waited == 0 && !(flags != 0 && lateReader(is.stream, got, i)) {
 				told("is not flagged as waited")
 			}
 		}

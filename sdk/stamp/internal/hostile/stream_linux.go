@@ -17,6 +17,9 @@ type Stream struct {
 	// RequestEnd is the length of the client's stream when the last request had
 	// come whole, its last byte included.
 	RequestEnd int64
+	// requestStart is the number of the first byte of the last request, where there
+	// is no TLS.
+	requestStart int64
 
 	over   io.ReadWriter // the connection, or TLS on it
 	in     *bufio.Reader
@@ -49,6 +52,7 @@ func (s *Stream) Secure() bool { return s.over != io.ReadWriter(s.Conn) }
 // Request reads one request. From then on nothing is sent but by the script.
 // false: the client sends no more.
 func (s *Stream) Request() bool {
+	s.requestStart = s.RequestEnd
 	r, err := http.ReadRequest(s.in)
 	if err != nil {
 		return false
