@@ -24,6 +24,7 @@ const (
 	optionModel   = "api-model-name"
 	optionTask    = "task"
 	optionParams  = "additional-request-params"
+	optionBatch   = "batch-size"
 
 	optionAccessKey = "aws-access-key-id"
 	optionSecretKey = "aws-secret-access-key"
@@ -161,6 +162,9 @@ func (c *checker) checkEmbedding(s *settings) {
 	if s.model != "" && shapes[s.familyOf(s.model)].embed == nil {
 		c.refuse(optionFamily, "give --"+optionFamily+" titan-embed or cohere-embed",
 			"the name %q does not tell whose embeddings it makes", s.model)
+	}
+	if s.familyOf(s.model) == titanEmbed {
+		c.warn(optionBatch, "give --"+optionBatch+" 1", "Amazon Titan embeds one text a request: greater batches fail")
 	}
 }
 

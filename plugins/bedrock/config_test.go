@@ -39,7 +39,7 @@ func TestWhereRequestsGo(t *testing.T) {
 			want: "https://bedrock-runtime.us-east-1.amazonaws.com" + path, scope: "us-east-1"},
 		"FIPS":          {environment: []string{"AWS_USE_FIPS_ENDPOINT", "true"}, region: "us-east-1", want: "https://bedrock-runtime-fips.us-east-1.amazonaws.com" + path, scope: "us-east-1"},
 		"invoke":        {base: "http://h:1", region: "us-east-1", edit: func(c *backend.Config) { c.Options[optionAPI] = apiInvoke }, want: "http://h:1/model/amazon.nova-lite-v1%3A0/invoke-with-response-stream", scope: "us-east-1"},
-		"embeddings":    {base: "http://h:1", region: "us-east-1", model: "amazon.titan-embed-text-v2:0", edit: func(c *backend.Config) { c.Task = backend.TextToEmbeddings }, want: "http://h:1/model/amazon.titan-embed-text-v2%3A0/invoke", scope: "us-east-1"},
+		"embeddings":    {base: "http://h:1", region: "us-east-1", model: "cohere.embed-v4:0", edit: func(c *backend.Config) { c.Task = backend.TextToEmbeddings }, want: "http://h:1/model/cohere.embed-v4%3A0/invoke", scope: "us-east-1"},
 		"with pictures": {base: "http://h:1", region: "us-east-1", edit: func(c *backend.Config) { c.Task = backend.ImageTextToText }, want: "http://h:1" + path, scope: "us-east-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,6 +98,9 @@ func TestOpenTells(t *testing.T) {
 		"no JSON":            {nil, func(c *backend.Config) { c.RequestParams = []byte(`["PLANTED"]`) }, optionParams, option.Error, "is no JSON object: it is a list"},
 		"ignore_eos":         {nil, func(c *backend.Config) { c.RequestParams = []byte(`{"ignore_eos":true}`) }, optionParams, option.Warning, "is left out"},
 		"own messages":       {nil, func(c *backend.Config) { c.RequestParams = []byte(`{"messages":[]}`) }, optionParams, option.Warning, "replaces the prompts"},
+		"Titan's embeddings": {nil, func(c *backend.Config) {
+			c.Task, c.Model = backend.TextToEmbeddings, "amazon.titan-embed-text-v2:0"
+		}, optionBatch, option.Warning, "one text a request"},
 		"embeddings by converse": {nil, func(c *backend.Config) {
 			c.Task, c.Options[optionAPI], c.Model = backend.TextToEmbeddings, apiConverse, "cohere.embed-english-v3"
 		}, optionAPI, option.Error, "Converse has no embeddings"},

@@ -59,7 +59,7 @@ func TestPreflight(t *testing.T) {
 				delete(c.Options, optionAccessKey)
 				delete(c.Options, optionSecretKey)
 			},
-			failed{fault.Auth, 0, "", "no AWS credentials were found", "--aws-access-key-id and --aws-secret-access-key, --aws-profile, or --api-key", false}, "",
+			failed{fault.Auth, 0, "", "no AWS credentials were found", "--api-key (AWS_BEARER_TOKEN_BEDROCK; Amazon Bedrock console > API keys)", false}, "",
 		},
 		"a region that is none": {
 			func(c *backend.Config) { c.APIBase, c.Options[optionRegion] = "", "xx-nowhere-1" },

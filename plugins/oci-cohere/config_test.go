@@ -87,6 +87,7 @@ func TestOpenRefuses(t *testing.T) {
 		"ignore_eos": {func(c *backend.Config) {
 			c.RequestParams = json.RawMessage(`{"compartmentId":"c","ignore_eos":true}`)
 		}, optionParams, option.Warning, "ignore_eos"},
+		"pictures to embed": {func(c *backend.Config) { c.Task = backend.ImageToEmbedding }, optionBatch, option.Warning, "one picture a request"},
 		"a token that is not used": {func(c *backend.Config) {
 			c.Options[auth.OptionSecurityToken] = secret.New("PLANTED")
 		}, auth.OptionSecurityToken, option.Warning, "is ignored with --auth user_principal"},

@@ -53,6 +53,9 @@ func (n *native) Open(ctx context.Context, config backend.Config) (backend.Opene
 	c := check(n.Describe(), config)
 	c.served()
 	c.base = shortened(c.base)
+	if config.Task == backend.ImageToEmbedding {
+		c.warn(optionBatch, "give --"+optionBatch+" 1", "OCI embeds one picture a request: greater batches fail")
+	}
 	if _, given := c.params[ignoreEOS]; given {
 		delete(c.params, ignoreEOS)
 		c.warn(optionParams, "OCI has no way to fix the length of an answer", "%q is not known to this API and is left out", "ignore_eos")

@@ -12,6 +12,7 @@ const (
 	optionTask    = "task"
 	optionParams  = "additional-request-params"
 	optionHeader  = "header"
+	optionBatch   = "batch-size"
 
 	optionCompartment = "compartment-id"
 	optionServingType = "serving-type"

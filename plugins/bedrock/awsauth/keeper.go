@@ -176,7 +176,8 @@ func explain(err error) error {
 	switch {
 	case strings.Contains(text, "no ec2 imds role found"):
 		e.Message = "no AWS credentials were found: no keys, no profile, no web identity, no role of a container or an instance"
-		e.Hint = "give --aws-access-key-id and --aws-secret-access-key, --aws-profile, or --api-key (AWS_BEARER_TOKEN_BEDROCK)"
+		e.Hint = "give --aws-access-key-id and --aws-secret-access-key (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; IAM console > Users > Security credentials), " +
+			"--aws-profile (AWS_PROFILE; aws configure makes one), or --api-key (AWS_BEARER_TOKEN_BEDROCK; Amazon Bedrock console > API keys)"
 	case strings.Contains(text, "sso"), strings.Contains(text, "refresh token"), strings.Contains(text, "login session"):
 		e.Hint = "log in again with aws sso login (or aws login), with the same profile"
 	case strings.Contains(text, "assume role"), strings.Contains(text, "assumerole"):

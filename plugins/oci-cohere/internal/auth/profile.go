@@ -46,7 +46,7 @@ func ReadProfile(path, name string) (*Profile, *Problem) {
 	if err != nil {
 		return nil, &Problem{
 			Option: OptionConfigFile, Message: fmt.Sprintf("%s cannot be read: %v", path, reason(err)),
-			Hint: "run `oci setup config`, or give the file's path with --" + OptionConfigFile,
+			Hint: "run `oci setup config`, which makes it, or give the file's path with --" + OptionConfigFile + " or OCI_CONFIG_FILE",
 		}
 	}
 	sections, err := parseSections(text)
