@@ -85,7 +85,7 @@ func (c *converseRenderer) Tokens(a *simulator.Answer, t simulator.Tokens) {
 }
 
 func (c *converseRenderer) End(a *simulator.Answer) {
-	kinds, usage := simulator.Kinds(simulator.Other), ""
+	kinds, usage := simulator.Other, ""
 	if a.Fault().Usage != "none" {
 		kinds, usage = simulator.UsageReport, converseUsage(a)+","
 	}
@@ -162,7 +162,7 @@ func (r *anthropicRenderer) send(a *simulator.Answer, kinds simulator.Kinds, cho
 func (r *anthropicRenderer) usage(a *simulator.Answer) bool { return a.Fault().Usage != "none" }
 
 func (r *anthropicRenderer) Start(a *simulator.Answer) {
-	kinds, usage := simulator.Kinds(simulator.Role), ""
+	kinds, usage := simulator.Role, ""
 	if r.usage(a) {
 		kinds, usage = kinds|simulator.UsageReport, fmt.Sprintf(`,"usage":{"input_tokens":%d,"output_tokens":1}`, a.PromptTokens())
 	}
@@ -189,7 +189,7 @@ func (r *anthropicRenderer) Tokens(a *simulator.Answer, t simulator.Tokens) {
 		if r.open != t.Kind {
 			r.close(a)
 			r.open = t.Kind
-			block, kinds, choice := `"type":"`+kind+`","`+field+`":""`, simulator.Kinds(simulator.Other), -1
+			block, kinds, choice := `"type":"`+kind+`","`+field+`":""`, simulator.Other, -1
 			if t.Kind == simulator.Tool {
 				block, kinds, choice = `"type":"tool_use","id":"toolu","name":"simulate","input":{}`, simulator.Tool, 0
 			}
