@@ -1,20 +1,17 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -71,62 +68,9 @@ var texts = map[string]string{
 // notSent are cases in which the tool sent nothing.
 var notSent = []string{"claude-image-url"}
 
-type wireCase struct {
-	Task    backend.Task
-	Command string
-	Request *struct {
-		Method, Path string
-		Headers      map[string]string
-		Body         json.RawMessage
-	}
-	Response struct {
-		Status  int
-		Headers map[string]string
-		Body    json.RawMessage
-		Stream  []byte `json:"body_b64"`
-	}
-	Result map[string]any
-}
-
-// answer is the recorded answer as bytes on the wire.
-func (c *wireCase) answer() []byte {
-	body := c.Response.Stream
-	var text string
-	if json.Unmarshal(c.Response.Body, &text) == nil && text != "" {
-		body = []byte(text)
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d Wire\r\n", c.Response.Status)
-	for name, value := range c.Response.Headers {
-		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
-	}
-	if c.Response.Headers["Transfer-Encoding"] != "chunked" {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
-		return b.Bytes()
-	}
-	fmt.Fprintf(&b, "\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
-	return b.Bytes()
-}
-
-// flag returns the value of a flag of the recorded command.
-func (c *wireCase) flag(name string) string {
-	match := regexp.MustCompile(`--` + name + ` ('([^']*)'|\S+)`).FindStringSubmatch(c.Command)
-	if match == nil {
-		return ""
-	}
-	return strings.Trim(match[1], "'")
-}
-
 // request is what core makes of the command.
-func (c *wireCase) request(t *testing.T) *backend.Request {
-	var sizes []uint32
-	for _, digits := range regexp.MustCompile(`\d+`).FindAllString(c.flag("traffic-scenario"), -1) {
-		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes = append(sizes, uint32(n))
-	}
+func request(t *testing.T, c *backendtest.Recorded) *backend.Request {
+	sizes := c.Sizes(t)
 	r := &backend.Request{Task: c.Task}
 	switch c.Task {
 	case backend.TextToText:
@@ -150,29 +94,28 @@ func TestWireGolden(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		used[name] = true
 		t.Run(name, func(t *testing.T) {
-			var c wireCase
-			decodeJSON(t, readFile(t, file), &c)
+			c := backendtest.ReadRecorded(t, file)
 			if c.Request == nil {
 				if !slices.Contains(notSent, name) {
 					t.Error("the tool sent no request, and this test does not know why")
 				}
 				return
 			}
-			request := c.request(t)
-			keys := verifier{keyID: c.flag("aws-access-key-id"), secret: c.flag("aws-secret-access-key"), token: c.flag("aws-session-token"), region: "us-east-1", service: "bedrock"}
-			if region := c.flag("aws-region"); region != "" {
+			r := request(t, c)
+			keys := verifier{keyID: c.Flag("aws-access-key-id"), secret: c.Flag("aws-secret-access-key"), token: c.Flag("aws-session-token"), region: "us-east-1", service: "bedrock"}
+			if region := c.Flag("aws-region"); region != "" {
 				keys.region = region
 			}
-			server := startServer(t, 0, func(received) []byte { return c.answer() })
+			server := startServer(t, 0, func(received) []byte { return c.Answer() })
 			b := open(t, server.URL(), func(config *backend.Config) {
-				config.Task, config.Model, config.RequestParams = c.Task, c.flag("api-model-name"), []byte(c.flag("additional-request-params"))
+				config.Task, config.Model, config.RequestParams = c.Task, c.Flag("api-model-name"), []byte(c.Flag("additional-request-params"))
 				config.Options[optionAPI], config.Options[optionRegion] = apiInvoke, keys.region
 				config.Options[optionAccessKey], config.Options[optionSecretKey] = secret.New(keys.keyID), secret.New(keys.secret)
 				config.Options[optionToken] = secret.New(keys.token)
 			})
-			outcome := do(b, request)
-			compareRequest(t, name, &c, keys, server.Last())
-			compareAnswer(t, name, &c, outcome)
+			outcome := do(b, r)
+			compareRequest(t, name, c, keys, server.Last())
+			compareAnswer(t, name, c, outcome)
 		})
 	}
 	// A table entry that no case needs is a mistake in the table.
@@ -188,7 +131,7 @@ func TestWireGolden(t *testing.T) {
 	}
 }
 
-func compareRequest(t *testing.T, name string, c *wireCase, keys verifier, got received) {
+func compareRequest(t *testing.T, name string, c *backendtest.Recorded, keys verifier, got received) {
 	t.Helper()
 	if got.Method != c.Request.Method || got.Path != c.Request.Path {
 		t.Errorf("%s %s, want %s %s", got.Method, got.Path, c.Request.Method, c.Request.Path)
@@ -227,7 +170,7 @@ func compareRequest(t *testing.T, name string, c *wireCase, keys verifier, got r
 	}
 }
 
-func compareAnswer(t *testing.T, name string, c *wireCase, out *backend.Outcome) {
+func compareAnswer(t *testing.T, name string, c *backendtest.Recorded, out *backend.Outcome) {
 	t.Helper()
 	if c.Response.Status != 200 {
 		// The tool says 500 (#25), and its text in the middle of its own.

@@ -122,21 +122,9 @@ func do(b backend.Backend, request *backend.Request) *backend.Outcome {
 // emulate starts the Amazon Bedrock runtime; key is the API key that it takes.
 func emulate(t testing.TB, e simulator.Protocol, key secret.Secret) *simulator.Server {
 	t.Helper()
-	s, err := simulator.New(simulator.Config{
+	return backendtest.Serve(t, simulator.Config{
 		Models: []string{config("", nil).Model}, APIKey: key, StepTime: time.Millisecond, Protocols: []simulator.Protocol{e},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Listen("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func chatRequest(stream bool) *backend.Request {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/auth"
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 )
 
@@ -143,88 +143,19 @@ var refused = map[string]string{
 // works are cases in which the tool sent nothing because of a defect; the other
 // tests of this folder show that they work.
 var works = map[string]string{
-	"oci-cohere/chat-instance-obo-user":       "#19: TestInstanceOnBehalfOfAUser",
+	"oci-cohere/chat-instance-obo-user":       "#19: TestModes",
 	"oci-cohere/rerank-blocked":               "#12: rerank-direct",
 	"oci-cohere-v2/chat-stream-options-camel": "#13: chat-stream-options-snake",
 	"oci-cohere-v2/image-chat-two-images":     "#4: TestBodies",
 	"oci-openai/images-unknown-param":         "#18: images-params",
 }
 
-type wireCase struct {
-	Backend string
-	Task    backend.Task
-	Command *string
-	Request *struct {
-		Method, Path string
-		Headers      map[string]string
-		Body         json.RawMessage
-	}
-	Response struct {
-		Status  int
-		Headers map[string]string
-		Body    json.RawMessage
-		Zeros   int `json:"body_zero_bytes"`
-	}
-	Result map[string]any
-}
-
-// answer is the recorded answer as bytes on the wire, every event a chunk.
-func (c *wireCase) answer() []byte {
-	var body []byte
-	var text string
-	switch {
-	case c.Response.Zeros > 0:
-		body = make([]byte, c.Response.Zeros)
-	case json.Unmarshal(c.Response.Body, &text) == nil:
-		body = []byte(text)
-	default:
-		body = c.Response.Body
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d Wire\r\n", c.Response.Status)
-	chunked := c.Response.Headers["Transfer-Encoding"] == "chunked"
-	for name, value := range c.Response.Headers {
-		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
-	}
-	if !chunked {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
-		return b.Bytes()
-	}
-	b.WriteString("\r\n")
-	for event := range bytes.SplitAfterSeq(body, []byte("\n\n")) {
-		if len(event) > 0 {
-			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(event), event)
-		}
-	}
-	b.WriteString("0\r\n\r\n")
-	return b.Bytes()
-}
-
-// flag returns the value of a flag of the recorded command.
-func (c *wireCase) flag(name string) string {
-	if c.Command == nil {
-		return ""
-	}
-	match := regexp.MustCompile(`--` + name + ` ('([^']*)'|\S+)`).FindStringSubmatch(*c.Command)
-	if match == nil {
-		return ""
-	}
-	return strings.Trim(match[1], "'")
-}
-
 // request is what core makes of the command: sizes from the scenario, and
 // texts of the system and of the history lifted out of the parameters.
-func (c *wireCase) request(t *testing.T) (*backend.Request, json.RawMessage) {
-	params := json.RawMessage(c.flag("additional-request-params"))
-	var sizes []uint32
-	for _, digits := range regexp.MustCompile(`\d+`).FindAllString(c.flag("traffic-scenario"), -1) {
-		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes = append(sizes, uint32(n))
-	}
-	batch := slices.Repeat([]string{"<prompt>"}, max(1, atoi(c.flag("batch-size"))))
+func request(t *testing.T, c *backendtest.Recorded) (*backend.Request, json.RawMessage) {
+	params := json.RawMessage(c.Flag("additional-request-params"))
+	sizes := c.Sizes(t)
+	batch := slices.Repeat([]string{"<prompt>"}, max(1, atoi(c.Flag("batch-size"))))
 	picture := backend.Image{URL: "data:image/jpeg;base64,<image>"}
 	r := &backend.Request{Task: c.Task}
 	switch c.Task {
@@ -289,38 +220,37 @@ func TestWireGolden(t *testing.T) {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/wire/"), ".json")
 		used[name] = true
 		t.Run(name, func(t *testing.T) {
-			var c wireCase
-			decodeJSON(t, readFile(t, file), &c)
+			c := backendtest.ReadRecorded(t, file)
 			if _, ok := works[name]; ok {
 				return
 			}
 			configure := func(config *backend.Config) {
 				config.Task = c.Task
-				if model := c.flag("api-model-name"); model != "" {
+				if model := c.Flag("api-model-name"); model != "" {
 					config.Model = model
 				}
-				if mode := c.flag("auth"); mode != "" {
+				if mode := c.Flag("auth"); mode != "" {
 					config.Options[auth.OptionAuth] = mode
 					config.Options[auth.OptionProfile] = "SESSION"
 				}
 			}
 			if c.Request == nil {
-				expectRefused(t, &c, account, refused[name], configure)
+				expectRefused(t, c, account, refused[name], configure)
 				return
 			}
-			request, params := c.request(t)
-			server := startServer(t, account.keys, func(received) []byte { return c.answer() })
+			r, params := request(t, c)
+			server := startServer(t, account.keys, func(received) []byte { return c.Answer() })
 			base := server.URL()
-			if given := c.flag("api-base"); given != "" {
+			if given := c.Flag("api-base"); given != "" {
 				base = strings.Replace(given, "<base>", base, 1)
 			}
 			b := open(t, c.Backend, base, account, func(config *backend.Config) {
 				configure(config)
 				config.RequestParams = params
 			})
-			outcome := do(b, request)
-			compareRequest(t, name, &c, server.last())
-			compareAnswer(t, name, &c, outcome)
+			outcome := do(b, r)
+			compareRequest(t, name, c, server.last())
+			compareAnswer(t, name, c, outcome)
 		})
 	}
 	// A table entry that no case needs is a mistake in the table.
@@ -336,12 +266,12 @@ func TestWireGolden(t *testing.T) {
 	}
 }
 
-func expectRefused(t *testing.T, c *wireCase, a *account, option string, configure func(*backend.Config)) {
+func expectRefused(t *testing.T, c *backendtest.Recorded, a *account, option string, configure func(*backend.Config)) {
 	t.Helper()
 	b := find(t, c.Backend)
 	opened, err := b.Open(t.Context(), config(b, "http://127.0.0.1:1", a, func(config *backend.Config) {
 		configure(config)
-		config.RequestParams = json.RawMessage(c.flag("additional-request-params"))
+		config.RequestParams = json.RawMessage(c.Flag("additional-request-params"))
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -351,7 +281,7 @@ func expectRefused(t *testing.T, c *wireCase, a *account, option string, configu
 	}
 }
 
-func compareRequest(t *testing.T, name string, c *wireCase, got received) {
+func compareRequest(t *testing.T, name string, c *backendtest.Recorded, got received) {
 	t.Helper()
 	if got.Unsigned != nil {
 		t.Errorf("the signature: %v", got.Unsigned)
@@ -398,7 +328,7 @@ func compareRequest(t *testing.T, name string, c *wireCase, got received) {
 	}
 }
 
-func compareAnswer(t *testing.T, name string, c *wireCase, out *backend.Outcome) {
+func compareAnswer(t *testing.T, name string, c *backendtest.Recorded, out *backend.Outcome) {
 	t.Helper()
 	if text, ok := texts[name]; ok && (len(out.Choices) != 1 || out.Choices[0].Text != text) {
 		t.Errorf("choices %+v, want the text %q", out.Choices, text)

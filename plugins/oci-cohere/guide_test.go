@@ -77,24 +77,12 @@ func TestGuide(t *testing.T) {
 // short, so that thousands of them take seconds.
 func startGuide(t *testing.T, a *account, model string) *simulator.Server {
 	t.Helper()
-	s, err := simulator.New(simulator.Config{
+	return backendtest.Serve(t, simulator.Config{
 		Models: []string{model}, StepTime: 100 * time.Microsecond, EOSProbability: 0.3,
 		Protocols: []simulator.Protocol{&emulator.API{
 			Keys: a.keys, Compartment: guideCompartment, Endpoints: map[string]string{guideEndpoint: model},
 		}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Listen("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // checkGuideServer: everything was signed by the account's key, went to one

@@ -13,6 +13,7 @@ import (
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/auth"
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/emulator"
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 	"github.com/genai-bench/genai-bench/sdk/simulator"
@@ -23,25 +24,13 @@ const wireModel = "wire-model"
 // emulate starts OCI's inference service, both APIs of it.
 func emulate(t testing.TB, a *account) *simulator.Server {
 	t.Helper()
-	s, err := simulator.New(simulator.Config{
+	return backendtest.Serve(t, simulator.Config{
 		Models: []string{wireModel}, StepTime: time.Millisecond, KeepBodies: true,
 		Protocols: []simulator.Protocol{
 			&emulator.API{Keys: a.keys, Compartment: wireCompartment, Endpoints: map[string]string{"endpoint": wireModel}},
 			&emulator.Compatible{Keys: a.keys, Compartment: wireCompartment},
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Listen("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func chat() *backend.Request {

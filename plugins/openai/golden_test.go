@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
+	"github.com/genai-bench/genai-bench/sdk/backendtest"
 	"github.com/genai-bench/genai-bench/sdk/fault"
 	"github.com/genai-bench/genai-bench/sdk/secret"
 )
@@ -84,81 +82,15 @@ var estimates = map[string][]string{
 // notSent are cases in which the tool's command line refused; core decides now.
 var notSent = []string{"openai/chat-no-api-key", "openai/images-n-param", "openai/rerank-blocked"}
 
-type wireCase struct {
-	Backend string
-	Task    backend.Task
-	Command string
-	Request *struct {
-		Method, Path string
-		Headers      map[string]string
-		Body         json.RawMessage
-	}
-	Response struct {
-		Status  int
-		Headers map[string]string
-		Body    json.RawMessage
-		Zeros   int `json:"body_zero_bytes"`
-	}
-	Result map[string]any
-}
-
-// answer is the recorded answer as bytes on the wire, every event a chunk.
-func (c *wireCase) answer() []byte {
-	var body []byte
-	var text string
-	switch {
-	case c.Response.Zeros > 0:
-		body = make([]byte, c.Response.Zeros)
-	case json.Unmarshal(c.Response.Body, &text) == nil:
-		body = []byte(text)
-	default:
-		body = c.Response.Body
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d Wire\r\n", c.Response.Status)
-	chunked := c.Response.Headers["Transfer-Encoding"] == "chunked"
-	for name, value := range c.Response.Headers {
-		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
-	}
-	if !chunked {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
-		return b.Bytes()
-	}
-	b.WriteString("\r\n")
-	for event := range bytes.SplitAfterSeq(body, []byte("\n\n")) {
-		if len(event) > 0 {
-			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(event), event)
-		}
-	}
-	b.WriteString("0\r\n\r\n")
-	return b.Bytes()
-}
-
-// flag returns the value of a flag of the recorded command.
-func (c *wireCase) flag(name string) string {
-	match := regexp.MustCompile(`--` + name + ` ('([^']*)'|\S+)`).FindStringSubmatch(c.Command)
-	if match == nil {
-		return ""
-	}
-	return strings.Trim(match[1], "'")
-}
-
 // request is what core makes of the command: sizes from the scenario,
 // parameters with the messages lifted out.
-func (c *wireCase) request(t *testing.T) (*backend.Request, json.RawMessage) {
+func request(t *testing.T, c *backendtest.Recorded) (*backend.Request, json.RawMessage) {
 	params := map[string]json.RawMessage{}
-	if text := c.flag("additional-request-params"); text != "" {
+	if text := c.Flag("additional-request-params"); text != "" {
 		decodeJSON(t, []byte(text), &params)
 	}
-	var sizes []uint32
-	for _, digits := range regexp.MustCompile(`\d+`).FindAllString(c.flag("traffic-scenario"), -1) {
-		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes = append(sizes, uint32(n))
-	}
-	batch := slices.Repeat([]string{"<prompt>"}, max(1, atoi(c.flag("batch-size"))))
+	sizes := c.Sizes(t)
+	batch := slices.Repeat([]string{"<prompt>"}, max(1, atoi(c.Flag("batch-size"))))
 	r := &backend.Request{Task: c.Task}
 	switch c.Task {
 	case backend.TextToText, backend.ImageTextToText:
@@ -166,7 +98,7 @@ func (c *wireCase) request(t *testing.T) (*backend.Request, json.RawMessage) {
 		r.Chat = &backend.Chat{Stream: true}
 		if c.Task == backend.ImageTextToText {
 			url := "data:image/jpeg;base64,<image>"
-			if c.flag("dataset-config") == "<image-url-dataset-config>" {
+			if c.Flag("dataset-config") == "<image-url-dataset-config>" {
 				url = "https://img.example/a.jpg"
 			}
 			images := 1
@@ -231,23 +163,22 @@ func TestWireGolden(t *testing.T) {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/wire/"), ".json")
 		used[name] = true
 		t.Run(name, func(t *testing.T) {
-			var c wireCase
-			decodeJSON(t, readFile(t, file), &c)
+			c := backendtest.ReadRecorded(t, file)
 			if c.Request == nil {
 				if !slices.Contains(notSent, name) {
 					t.Error("the tool sent no request, and this test does not know why")
 				}
 				return
 			}
-			request, params := c.request(t)
-			server := startServer(t, 0, func(received) []byte { return c.answer() })
-			b := open(t, c.Backend, strings.Replace(c.flag("api-base"), "<base>", server.URL(), 1), func(config *backend.Config) {
-				config.Task, config.Model, config.RequestParams = c.Task, c.flag("api-model-name"), params
-				config.APIKey = secret.New(c.flag("api-key"))
+			r, params := request(t, c)
+			server := startServer(t, 0, func(received) []byte { return c.Answer() })
+			b := open(t, c.Backend, strings.Replace(c.Flag("api-base"), "<base>", server.URL(), 1), func(config *backend.Config) {
+				config.Task, config.Model, config.RequestParams = c.Task, c.Flag("api-model-name"), params
+				config.APIKey = secret.New(c.Flag("api-key"))
 			})
-			outcome := do(b, request)
-			compareRequest(t, name, &c, server.Last())
-			compareAnswer(t, name, &c, outcome)
+			outcome := do(b, r)
+			compareRequest(t, name, c, server.Last())
+			compareAnswer(t, name, c, outcome)
 		})
 	}
 	// A table entry that no case needs is a mistake in the table.
@@ -263,7 +194,7 @@ func TestWireGolden(t *testing.T) {
 	}
 }
 
-func compareRequest(t *testing.T, name string, c *wireCase, got received) {
+func compareRequest(t *testing.T, name string, c *backendtest.Recorded, got received) {
 	t.Helper()
 	path := c.Request.Path
 	if right, ok := pathDefects[name]; ok {
@@ -291,7 +222,7 @@ func compareRequest(t *testing.T, name string, c *wireCase, got received) {
 	}
 }
 
-func compareAnswer(t *testing.T, name string, c *wireCase, out *backend.Outcome) {
+func compareAnswer(t *testing.T, name string, c *backendtest.Recorded, out *backend.Outcome) {
 	t.Helper()
 	if want, ok := answerDefects[name]; ok {
 		if got := classOf(out); got != want.class {
