@@ -47,6 +47,14 @@
 // the configuration and of the request (X-Simulate is one), signed or not; what
 // fetches a token is a Call.Reply and not counted as a request.
 //
+// # Besides the suite
+//
+// A plugin's own tests find a server that answers byte for byte (RawServer), the
+// recorded traffic of the Python tool (ReadRecorded), a simulator (Serve), and
+// core's program beside the plugin's for whole commands (BuildPrograms), whose
+// output and files can be searched for planted secrets (FindSecrets), after a
+// crash as well (Programs.CrashPlugin).
+//
 // # What is asked
 //
 // Every outcome is held against what the simulator knows: texts, usage, finish
