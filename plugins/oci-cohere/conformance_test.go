@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/auth"
 	"github.com/genai-bench/genai-bench/plugins/oci-cohere/internal/emulator"
@@ -29,6 +30,7 @@ func TestConformance(t *testing.T) {
 				}
 			},
 			Secrets:  []string{plantedPhrase},
+			Patience: time.Minute, // the emulator reads bodies of 5 MB with the SDK's types, which takes seconds
 			WrongKey: func(_ testing.TB, c *backend.Config) { c.Options[auth.OptionConfigFile] = stranger },
 			Binary:   func(testing.TB) string { return path },
 			Bad: map[string]backendtest.BadConfig{

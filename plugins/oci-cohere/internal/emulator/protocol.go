@@ -106,40 +106,43 @@ func (p *API) Read(r *simulator.Request) simulator.Call {
 	if kind := r.HTTP.Header.Get("Content-Type"); kind != "application/json" {
 		return refuse(http.StatusBadRequest, "the content type is %q", kind)
 	}
-	// All details have these two.
-	var head oci.RerankTextDetails
-	if err := json.Unmarshal(r.Body, &head); err != nil && action == "rerankText" {
+	var (
+		chat   oci.ChatDetails
+		embed  oci.EmbedTextDetails
+		rerank oci.RerankTextDetails
+		into   any = &rerank
+	)
+	switch action {
+	case "chat":
+		into = &chat
+	case "embedText":
+		into = &embed
+	}
+	if err := json.Unmarshal(r.Body, into); err != nil {
 		return refuse(http.StatusBadRequest, "%v", err)
 	}
-	var details oci.ChatDetails
-	if action == "chat" {
-		if err := json.Unmarshal(r.Body, &details); err != nil {
-			return refuse(http.StatusBadRequest, "%v", err)
-		}
-		head.CompartmentId, head.ServingMode = details.CompartmentId, details.ServingMode
+	compartment, serving := rerank.CompartmentId, rerank.ServingMode
+	switch action {
+	case "chat":
+		compartment, serving = chat.CompartmentId, chat.ServingMode
+	case "embedText":
+		compartment, serving = embed.CompartmentId, embed.ServingMode
 	}
-	var embed oci.EmbedTextDetails
-	if action == "embedText" {
-		if err := json.Unmarshal(r.Body, &embed); err != nil {
-			return refuse(http.StatusBadRequest, "%v", err)
-		}
-		head.CompartmentId, head.ServingMode = embed.CompartmentId, embed.ServingMode
-	}
-	if head.CompartmentId == nil || *head.CompartmentId != p.Compartment {
+	if value(compartment) != p.Compartment {
 		return notThere()
 	}
-	model, ok := p.model(head.ServingMode)
+	model, ok := p.model(serving)
 	if !ok || !slices.Contains(r.Config.Models, model) {
 		return notThere()
 	}
 	call := simulator.Call{}
 	switch action {
 	case "chat":
-		call = p.chat(&details)
+		call = p.chat(&chat)
 	case "embedText":
 		call = readEmbed(&embed)
 	default:
-		call = readRerank(&head)
+		call = readRerank(&rerank)
 	}
 	call.Model = model
 	return call
