@@ -18,6 +18,9 @@ const mainBranch = "main"
 // read, else the Parquet that the hub made of it.
 func (d *Dataset) hub(ctx context.Context) (err error) {
 	a := d.description.Arguments
+	if d.options.Hub == nil {
+		return errors.New("is no file or folder here")
+	}
 	if d.client, err = d.options.Hub(a.Token, a.NoToken); err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package open_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -108,6 +110,20 @@ func textsOf(t testing.TB, d open.Description, o open.Options) ([]string, *open.
 	return got, set, nil
 }
 
+// gzipped is a compressed file.
+func gzipped(t testing.TB, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // checkError wants one line with the texts in it.
 func checkError(t testing.TB, err error, want ...string) {
 	t.Helper()
@@ -144,6 +160,7 @@ func TestTextsOfFiles(t *testing.T) {
 		"JSON, texts":                      {file: "a.json", content: `["one", "two", "three"]`, want: three},
 		"JSON, objects":                    {file: "a.json", content: `[{"q": "one"}, {"q": "two"}, {"x": 1}, {"q": "three"}]`, column: "q", want: three, bad: 1},
 		"JSON lines":                       {file: "a.jsonl", content: "{\"q\": \"one\"}\n{\"q\": \"two\"}\n{\"q\n{\"q\": \"three\"}\n", column: "q", want: three, bad: 1},
+		"compressed":                       {file: "a.jsonl.gz", content: gzipped(t, "{\"q\": \"one\"}\n{\"q\": \"two\"}\n{\"q\": \"three\"}\n"), want: three},
 		"Parquet":                          {file: "a.parquet", content: parquetOf(t, questions("one", "two", "three")...), column: "question", want: three},
 		"ShareGPT": {file: "s.json", content: `[{"id": "a", "conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "one"}, {"from": "gpt", "value": "x"}]},
 			{"id": "b", "conversations": [{"from": "gpt", "value": "x"}]}, {"id": "c", "conversations": [{"from": "user", "value": "two"}]}]`, want: []string{"one", "two"}, bad: 1},
@@ -175,7 +192,7 @@ func TestTextsOfFiles(t *testing.T) {
 			if c.bad > 0 && (len(facts.Bad) != c.bad || !strings.Contains(facts.Bad[0], c.file+", line ")) {
 				t.Errorf("bad rows %q name no file and line", facts.Bad)
 			}
-			if len(facts.Files) != 1 || len(facts.Files[0].SHA256) != 64 || facts.Files[0].Bytes != int64(len(c.content)) {
+			if len(facts.Files) != 1 || facts.Files[0].SHA256 != fmt.Sprintf("%x", sha256.Sum256([]byte(c.content))) || facts.Files[0].Bytes != int64(len(c.content)) {
 				t.Errorf("files %+v", facts.Files)
 			}
 			if notes := strings.Join(set.Notes(), "\n"); !strings.Contains(notes, c.note) || c.note == "" && notes != "" {
@@ -245,6 +262,7 @@ func TestAPathThatIsNotThere(t *testing.T) {
 		"none.csv":                          "there is no such file or folder (looked in ",
 		filepath.Join(t.TempDir(), "nodir"): "there is no such file or folder (check the path)",
 		"../data":                           "there is no such file or folder",
+		"org/name":                          "is no file or folder here",
 	} {
 		_, err := opened(t, open.FromPath(path, "", ""), open.Options{})
 		checkError(t, err, "dataset "+path, want)

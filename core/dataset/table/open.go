@@ -89,7 +89,7 @@ func Open(ctx context.Context, path, name string, o Options) (Source, error) {
 	if !slices.Contains(compressed, end) {
 		return openPlain(path, name, o)
 	}
-	unpacked, err := unpack(ctx, path, name, end, o.Progress)
+	unpacked, sum, err := unpack(ctx, path, name, end, o.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func Open(ctx context.Context, path, name string, o Options) (Source, error) {
 		os.Remove(unpacked)
 		return nil, err
 	}
-	return &temporary{source, unpacked}, nil
+	return &temporary{source, unpacked, sum}, nil
 }
 
 func openPlain(path, name string, o Options) (Source, error) {
@@ -130,11 +130,12 @@ func commaOr(comma, other rune) rune {
 const unpackedBytesMax = 64 << 30
 
 // unpack writes a compressed file's contents into a temporary file: rows in any
-// order cannot be read from a compressed one.
-func unpack(ctx context.Context, path, name, end string, progress func(done, total int64)) (unpacked string, err error) {
+// order cannot be read from a compressed one. sum is the checksum of the file as
+// it is.
+func unpack(ctx context.Context, path, name, end string, progress func(done, total int64)) (unpacked, sum string, err error) {
 	f, err := openFile(path, name)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer func() { _ = f.Close() }() // it is only read
 	in := f.pass(ctx, Wanted{Progress: progress})
@@ -149,11 +150,11 @@ func unpack(ctx context.Context, path, name, end string, progress func(done, tot
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: is not compressed as its suffix %s says: %w", name, end, oneLine(err))
+		return "", "", fmt.Errorf("%s: is not compressed as its suffix %s says: %w", name, end, oneLine(err))
 	}
 	out, err := os.CreateTemp("", "genai-bench-dataset-*"+filepath.Ext(strings.TrimSuffix(path, filepath.Ext(path))))
 	if err != nil {
-		return "", fmt.Errorf("%s: a place to unpack it: %w", name, err)
+		return "", "", fmt.Errorf("%s: a place to unpack it: %w", name, err)
 	}
 	defer func() {
 		if closing := out.Close(); err == nil {
@@ -166,20 +167,23 @@ func unpack(ctx context.Context, path, name, end string, progress func(done, tot
 	n, err := io.Copy(out, io.LimitReader(plainText, unpackedBytesMax+1))
 	switch {
 	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return "", "", context.Cause(ctx)
 	case err != nil:
-		return "", fmt.Errorf("%s: unpacking it to %s: %w (set TMPDIR to a folder with room)", name, filepath.Dir(out.Name()), oneLine(plain(err)))
+		return "", "", fmt.Errorf("%s: unpacking it to %s: %w (set TMPDIR to a folder with room)", name, filepath.Dir(out.Name()), oneLine(plain(err)))
 	case n > unpackedBytesMax:
-		return "", fmt.Errorf("%s: %w", name, errors.New("holds more than 64 GiB (unpack it)"))
+		return "", "", fmt.Errorf("%s: %w", name, errors.New("holds more than 64 GiB (unpack it)"))
 	}
-	return out.Name(), nil
+	return out.Name(), f.sum, nil
 }
 
 // temporary is a source whose file goes with it.
 type temporary struct {
 	Source
 	path string
+	sum  string // of the compressed file
 }
+
+func (t *temporary) SHA256() string { return t.sum }
 
 func (t *temporary) Close() error {
 	err := t.Source.Close()
