@@ -191,6 +191,31 @@ func (u usedDatasets) describe(m *experiment.Metadata) {
 	}
 }
 
+// lines say what was opened; the built-in text is not worth one.
+func (u usedDatasets) lines() (lines []string) {
+	for _, set := range []*open.Dataset{u.dataset, u.conversations} {
+		if set == nil {
+			continue
+		}
+		f := set.Facts()
+		if f.Name == dataset.BuiltInName {
+			continue
+		}
+		line := fmt.Sprintf("dataset %s: %d rows", f.Name, f.Rows)
+		if f.Rows == 1 {
+			line = fmt.Sprintf("dataset %s: 1 row", f.Name)
+		}
+		if f.Prompt != "" {
+			line += ", prompts by " + f.Prompt
+		}
+		if f.Image != "" {
+			line += ", pictures by " + f.Image
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
 func datasetMetadata(f open.Facts) *experiment.DatasetMetadata {
 	m := &experiment.DatasetMetadata{
 		Name: f.Name, Config: f.Config, Split: f.Split, Commit: f.Commit, PromptColumn: f.Prompt, ImageColumn: f.Image,

@@ -306,6 +306,9 @@ func (b *benchmarking) announce(plan *bench.Plan, opened backend.Opened, folder 
 	} else {
 		fmt.Fprintf(b.stderr, "arrivals are timed by the %s clock\n", opened.Clock)
 	}
+	for _, line := range b.used.lines() {
+		fmt.Fprintln(b.stderr, line)
+	}
 	fmt.Fprintf(b.stderr, "results go to %s\n", folder.Path())
 }
 
