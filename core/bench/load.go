@@ -77,7 +77,11 @@ func (p *Plan) abort() backend.Abort {
 func (c *checker) levels() {
 	p, s := c.plan, c.plan.Settings
 	p.Iteration = scenario.IterationOf(p.Task)
-	if c.said.Given("iteration-type") && s.IterationType != string(p.Iteration) {
+	switch {
+	case !c.said.Given("iteration-type") || s.IterationType == string(p.Iteration):
+	case p.Iteration == scenario.BatchSize: // a batch of one size, by several users
+		p.Iteration = scenario.NumConcurrency
+	default:
 		c.warn("--iteration-type %s does not fit task %s; levels are %s", s.IterationType, p.Task, p.Iteration)
 	}
 	if len(s.QPSLevels) > 0 {
@@ -102,20 +106,18 @@ func (c *checker) levels() {
 		}
 		return
 	}
-	if c.said.Given("batch-size") {
-		c.warn("--batch-size is ignored by task %s", p.Task)
-	}
+	batch := c.oneBatch()
 	for _, n := range unique(s.NumConcurrency) {
-		p.Levels = append(p.Levels, Level{Concurrency: n})
+		p.Levels = append(p.Levels, Level{Concurrency: n, BatchSize: batch})
 	}
 }
 
-// oneBatch is the batch size of an open loop, whose levels are rates: 0 where
-// the task has no batches.
+// oneBatch is the batch size where levels are something else: 0 where the task
+// has no batches.
 func (c *checker) oneBatch() int {
 	p, sizes := c.plan, unique(c.plan.Settings.BatchSize)
 	switch {
-	case p.Iteration != scenario.BatchSize:
+	case scenario.IterationOf(p.Task) != scenario.BatchSize:
 		if c.said.Given("batch-size") {
 			c.warn("--batch-size is ignored by task %s", p.Task)
 		}
@@ -123,7 +125,11 @@ func (c *checker) oneBatch() int {
 	case !c.said.Given("batch-size"):
 		return 1
 	case len(sizes) > 1:
-		c.wrong("batch-size", "give one batch size, and an experiment for each", "and --qps-level both have several values; an experiment varies one")
+		levels := "--num-concurrency"
+		if len(c.plan.Settings.QPSLevels) > 0 {
+			levels = "--qps-level"
+		}
+		c.wrong("batch-size", "give one batch size, and an experiment for each", "has several values, and the levels of this experiment are %s", levels)
 	}
 	return sizes[0]
 }

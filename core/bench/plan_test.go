@@ -81,7 +81,7 @@ func TestEveryMistakeOfAPlanIsNamed(t *testing.T) {
 		"stream said twice":   {func(s *settings.Benchmark) { s.RequestParams = json.RawMessage(`{"stream":false}`) }, given("stream"), []string{"stream is false, and --stream is true"}},
 		"batches and rates": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.ExecutionEngine, s.QPSLevels = "text-to-embeddings", nil, "async", []float64{5}
-		}, given("batch-size"), []string{"--batch-size", "an experiment varies one"}},
+		}, given("batch-size"), []string{"--batch-size", "levels of this experiment are --qps-level"}},
 		"batches and users":         {func(s *settings.Benchmark) { s.Task, s.Scenarios = "text-to-embeddings", nil }, given("num-concurrency"), []string{"--num-concurrency", "give one number"}},
 		"half a client certificate": {func(s *settings.Benchmark) { s.ClientCert = "c.pem" }, given(), []string{"--client-key"}},
 	}
@@ -116,6 +116,9 @@ func TestTheLevelsOfAPlan(t *testing.T) {
 		"batches, several in flight": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.NumConcurrency = "text-to-embeddings", nil, []int{4}
 		}, given("num-concurrency"), []int{1, 8}, "batch size 1, concurrency 4; batch size 8, concurrency 4", 0},
+		"users of batches": {func(s *settings.Benchmark) {
+			s.Task, s.Scenarios, s.BatchSize = "text-to-embeddings", nil, []int{8}
+		}, given("iteration-type", "batch-size"), []int{1, 4}, "batch size 8; batch size 8, concurrency 4", 0},
 		"batches at a rate": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.BatchSize, s.ExecutionEngine, s.QPSLevels = "text-to-embeddings", nil, []int{8}, "async", []float64{5}
 		}, given("batch-size"), []int{5000}, "batch size 8, 5 req/s", 0},

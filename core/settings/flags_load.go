@@ -11,7 +11,7 @@ func (b *Benchmark) load(d declarer) {
 	b.ExecutionEngine = "locust"
 	d.value(enumValue{&b.ExecutionEngine, []string{"locust", "async"}}, "execution-engine", "locust: users that send, wait and repeat; async: exactly N in flight, or an open loop with --qps-level")
 	b.IterationType = "num_concurrency"
-	d.value(enumValue{&b.IterationType, []string{"num_concurrency", "batch_size"}}, "iteration-type", "what the levels of an experiment are; the task decides")
+	d.value(enumValue{&b.IterationType, []string{"num_concurrency", "batch_size"}}, "iteration-type", "what the levels of an experiment are; the task decides, save that embeddings and rerank can have num_concurrency too")
 	b.NumConcurrency = scenario.NumConcurrency.DefaultLevels()
 	d.value(&positiveInts{values: &b.NumConcurrency}, "num-concurrency", "requests in flight, repeatable; one run each")
 	b.BatchSize = scenario.BatchSize.DefaultLevels()
