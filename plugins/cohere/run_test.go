@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"image"
+	"image/png"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,6 +26,14 @@ func TestWholeRuns(t *testing.T) {
 	const key = "PLANTED-COHERE-KEY-6c1f"
 	programs := backendtest.BuildPrograms(t, "cohere")
 	tokenizer := programs.Tokenizer(t)
+	pictures := t.TempDir()
+	picture, err := os.Create(filepath.Join(pictures, "a.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(picture, image.NewGray(image.Rect(0, 0, 40, 30))), picture.Close()); err != nil {
+		t.Fatal(err)
+	}
 	chat := []string{"--task", "text-to-text", "--traffic-scenario", "D(20,4)", "--num-concurrency", "2"}
 	for name, tc := range map[string]struct {
 		flags []string
@@ -34,9 +46,13 @@ func TestWholeRuns(t *testing.T) {
 		"embeddings, by MODEL_API_KEY": {[]string{"--task", "text-to-embeddings", "--traffic-scenario", "E(20)", "--batch-size", "2"}, []string{"MODEL_API_KEY=" + key}, false, 0},
 		"pictures' embeddings":         {[]string{"--task", "image-to-embeddings", "--traffic-scenario", "I(32,32,2)", "--num-concurrency", "2"}, []string{"COHERE_API_KEY=" + key}, false, 0},
 		"rerank, by a flag":            {[]string{"--task", "text-to-rerank", "--traffic-scenario", "R(20,12)", "--batch-size", "2", "--api-key", key}, nil, false, 0},
-		"a missing model":              {append([]string{"--api-model-name", "no-such"}, chat...), []string{"COHERE_API_KEY=" + key}, false, 1},
-		"refused, and the key echoed":  {append([]string{"--header", "X-Simulate: error=403; echo-key"}, chat...), []string{"COHERE_API_KEY=" + key}, false, 4},
-		"a crash":                      {append([]string{"--header", "X-Simulate: delay=100ms"}, chat...), []string{"COHERE_API_KEY=" + key}, true, 0},
+		"pictures to embeddings": {[]string{"--task", "image-to-embeddings", "--traffic-scenario", "I(16,16)", "--dataset-path", pictures, "--num-concurrency", "1"},
+			[]string{"COHERE_API_KEY=" + key}, false, 0},
+		"pictures to text": {[]string{"--task", "image-text-to-text", "--traffic-scenario", "I(16,16)", "--dataset-path", pictures, "--num-concurrency", "1"},
+			[]string{"COHERE_API_KEY=" + key}, false, 0},
+		"a missing model":             {append([]string{"--api-model-name", "no-such"}, chat...), []string{"COHERE_API_KEY=" + key}, false, 1},
+		"refused, and the key echoed": {append([]string{"--header", "X-Simulate: error=403; echo-key"}, chat...), []string{"COHERE_API_KEY=" + key}, false, 4},
+		"a crash":                     {append([]string{"--header", "X-Simulate: delay=100ms"}, chat...), []string{"COHERE_API_KEY=" + key}, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := simulator.New(simulator.Config{Models: []string{"m"}, APIKey: secret.New(key), Protocols: []simulator.Protocol{new(emulator)}})
