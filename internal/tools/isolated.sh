@@ -18,7 +18,7 @@ for dir in $(go list -m -f '{{.Dir}}'); do
 		GOWORK=off go mod edit -replace "$sdk=$root/sdk" "$mod"
 	fi
 	echo "isolated: ${name:-root}"
-	(cd "$dir" && GOWORK=off go build -mod=mod -modfile="$mod" ./... && GOWORK=off go vet -mod=mod -modfile="$mod" ./...)
+	(cd "$dir" && GOWORK=off go build -mod=mod -modfile="$mod" -o /dev/null ./... && GOWORK=off go vet -mod=mod -modfile="$mod" ./...)
 	if ! diff -qB <(grep -v "^replace $sdk" "$mod") "$dir/go.mod" >/dev/null; then
 		echo "isolated: ${name:-root}: go.mod lacks what its code imports; run make tidy" >&2
 		exit 1
