@@ -94,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"shares":     shares,
 			"grows":      grows,
 			"firsts":     firsts,
+			"settings":   settingsOf,
 			"awaitfile":  awaitfile,
 			"gone":       gone,
 			"slay":       slay,

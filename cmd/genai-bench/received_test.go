@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,4 +153,27 @@ func firsts(ts *testscript.TestScript, neg bool, args []string) {
 	if len(said[0]) == 0 || !slices.Equal(said[0], said[1]) {
 		ts.Fatalf("%s and %s are of other users: %v\n%v", args[0], args[1], said[0], said[1])
 	}
+}
+
+// settingsOf is the command settings PARENT FILE, which writes into FILE the settings of the only experiment in
+// PARENT, as its metadata have them.
+func settingsOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: settings PARENT FILE")
+	}
+	found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*", "experiment_metadata.json"))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d experiments in %s", len(found), args[0])
+	}
+	data, err := os.ReadFile(found[0])
+	ts.Check(err)
+	var metadata struct {
+		Settings map[string]any `json:"settings"`
+	}
+	ts.Check(json.Unmarshal(data, &metadata))
+	delete(metadata.Settings, "experiment-base-dir")
+	data, err = json.Marshal(metadata.Settings)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o600))
 }

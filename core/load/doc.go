@@ -13,8 +13,14 @@
 //     then on the loop is no longer open.
 //   - Replay: an open loop whose arrivals are recorded times.
 //
+// Requests may belong to sessions, whose user asks again when an answer has come.
+// For Users and Closed, and for Open with Sessions, the sender says with
+// Run.DoneAfter that a session goes on, and after what pause; the schedule of an
+// open loop is then one of beginnings. A Replay knows its sessions beforehand and
+// keeps the requests of each in order.
+//
 // Schedules are pure functions: Open.Arrivals, Users.SpawnOffset and
-// Users.ThinkTime know nothing of clocks and goroutines. So is which requests
+// Users.ThinkTime and Delays know nothing of clocks and goroutines. So is which requests
 // the client gives up on purpose: Aborts.
 //
 // A Run drives one engine. It has one goroutine, the caller's; it hands each

@@ -96,7 +96,7 @@ func TestATurnFindsTheTurnBefore(t *testing.T) {
 func TestWithoutAPrefixCacheNothingIsSaidOfOne(t *testing.T) {
 	s := start(t, Config{})
 	r, err := post(t, client(t), s, "/v1/chat/completions", "one", "", `{"model":"m","max_tokens":4,"messages":[{"role":"user","content":"Hello"}]}`)
-	if err != nil || strings.Contains(string(r.body), "cached") {
+	if err != nil || strings.Contains(r.body, "cached") {
 		t.Errorf("%v: %s", err, r.body)
 	}
 }
