@@ -50,6 +50,7 @@ type Request struct {
 	BytesSent      int64  `json:"bytes_sent,omitempty"`
 	BytesReceived  int64  `json:"bytes_received,omitempty"`
 	Retransmits    int32  `json:"retransmits,omitempty"` // this host's, on the connection, meanwhile
+	Peer           string `json:"peer,omitempty"`        // address connected to: the proxy's, where there is one
 	Goodput        string `json:"goodput,omitempty"`     // "met" where all objectives were, else "missed"; "" without objectives
 	InputTokensOwn Value  `json:"num_input_tokens_counted"`
 	InputAsked     Value  `json:"num_input_tokens_requested"`
@@ -292,6 +293,7 @@ func (r *Request) transport(rec *Record) {
 	r.EndFlags = o.LastByteFlags.String()
 	r.ConnReused = o.Connect.Reused
 	r.BytesSent, r.BytesReceived, r.Retransmits = o.BytesSent, o.BytesReceived, max(o.Retransmits, 0)
+	r.Peer = o.Peer
 	if o.RTT > 0 {
 		r.RTT = Seconds(o.RTT)
 	}

@@ -100,7 +100,8 @@ func mayCapture(t *testing.T) {
 }
 
 // TestWorkersSeeTheirOwnPacketsWithoutPrivilege: core opens the sockets, and
-// each process uses its own on a thread without any capability.
+// each process, that which comes after a crash too, uses its own on a thread
+// without any capability.
 func TestWorkersSeeTheirOwnPacketsWithoutPrivilege(t *testing.T) {
 	mayCapture(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -121,8 +122,9 @@ func TestWorkersSeeTheirOwnPacketsWithoutPrivilege(t *testing.T) {
 		}
 	}()
 	c := collect(t)
+	l := &launcher{}
 	p, opened, err := workers.Open(t.Context(), workers.Options{
-		Launch: (&launcher{}).launch, Component: "scripted", Count: 2, Logger: hclog.NewNullLogger(), Outcome: c.outcome,
+		Launch: l.launch, Component: "scripted", Count: 2, Logger: hclog.NewNullLogger(), Outcome: c.outcome,
 	})
 	if err != nil || opened.Failed() {
 		t.Fatal(err, opened.Problems)
@@ -132,7 +134,15 @@ func TestWorkersSeeTheirOwnPacketsWithoutPrivilege(t *testing.T) {
 		t.Errorf("auto chose the clock %v, note %q", opened.Clock, opened.ClockNote)
 	}
 	start(t, p, "dial "+listener.Addr().String(), 1, 2)
-	seen := map[uint16]bool{}
+	c.wait(2)
+	l.crash(t)
+	for end := time.Now().Add(10 * time.Second); p.Crashes() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the end of a process is not noticed")
+		}
+	}
+	start(t, p, "dial "+listener.Addr().String(), 3, 4) // one has a successor
+	ranges := map[uint16]int{}
 	for seq, o := range c.wait(2) {
 		r, err := parseReport(o.Choices[0].FinishRaw)
 		if err != nil {
@@ -141,10 +151,13 @@ func TestWorkersSeeTheirOwnPacketsWithoutPrivilege(t *testing.T) {
 		if r.Err != "" || r.Clock != "packet" || r.TxClock != "packet" || !r.Refused {
 			t.Errorf("request %d: %+v", seq, r)
 		}
-		if r.LocalPort < int(r.First) || r.LocalPort > int(r.Last) || seen[r.First] {
+		if r.LocalPort < int(r.First) || r.LocalPort > int(r.Last) {
 			t.Errorf("request %d: %+v", seq, r)
 		}
-		seen[r.First] = true
+		ranges[r.First]++
+	}
+	if len(ranges) != 2 {
+		t.Errorf("requests by the first port of their worker's range: %v, want two of each", ranges)
 	}
 }
 

@@ -215,6 +215,9 @@ func judgeLeft(t *testing.T, is truth, got *answer) {
 	if first, ok := is.stream.Left(is.requestStart); !is.stream.Secure() && (!ok || got.x.SendStart > first.To.Add(tolerance)) {
 		t.Errorf("the first byte left %v after it was seen (%v)", got.x.SendStart.Sub(first.To), ok)
 	}
+	if early := got.x.Left.Sub(got.x.SendStart); !is.stream.Secure() && is.requestEnd-is.requestStart <= mssBytes && early > time.Millisecond/100 {
+		t.Errorf("the first byte is said to have left %v before the last, of one segment", early)
+	}
 	when.From = max(when.From, got.x.Handed)
 	if miss := when.Miss(got.x.Left); miss < -tolerance || miss > tolerance {
 		t.Errorf("the request left %v outside of the truth, by the clock %v", miss, got.x.TxClock)
