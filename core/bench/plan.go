@@ -91,7 +91,7 @@ func (l Level) String() string {
 	case l.BatchSize == 0 || l.Concurrency > 1:
 		parts = append(parts, fmt.Sprintf("concurrency %d", l.Concurrency))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, " at ")
 }
 
 // Said is what a plan must know of how settings were given.

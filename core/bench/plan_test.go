@@ -115,13 +115,13 @@ func TestTheLevelsOfAPlan(t *testing.T) {
 		"batch size for embeddings": {func(s *settings.Benchmark) { s.Task, s.Scenarios = "text-to-embeddings", nil }, given(), []int{1, 8}, "batch size 1; batch size 8", 0},
 		"batches, several in flight": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.NumConcurrency = "text-to-embeddings", nil, []int{4}
-		}, given("num-concurrency"), []int{1, 8}, "batch size 1, concurrency 4; batch size 8, concurrency 4", 0},
+		}, given("num-concurrency"), []int{1, 8}, "batch size 1 at concurrency 4; batch size 8 at concurrency 4", 0},
 		"users of batches": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.BatchSize = "text-to-embeddings", nil, []int{8}
-		}, given("iteration-type", "batch-size"), []int{1, 4}, "batch size 8; batch size 8, concurrency 4", 0},
+		}, given("iteration-type", "batch-size"), []int{1, 4}, "batch size 8; batch size 8 at concurrency 4", 0},
 		"batches at a rate": {func(s *settings.Benchmark) {
 			s.Task, s.Scenarios, s.BatchSize, s.ExecutionEngine, s.QPSLevels = "text-to-embeddings", nil, []int{8}, "async", []float64{5}
-		}, given("batch-size"), []int{5000}, "batch size 8, 5 req/s", 0},
+		}, given("batch-size"), []int{5000}, "batch size 8 at 5 req/s", 0},
 		"rates are in thousandths":      {func(s *settings.Benchmark) { s.ExecutionEngine, s.QPSLevels = "async", []float64{0.5, 80} }, given("num-concurrency"), []int{500, 80000}, "0.5 req/s; 80 req/s", 1},
 		"batch size means nothing":      {func(*settings.Benchmark) {}, given("batch-size", "master-port"), []int{1, 4}, "concurrency 1; concurrency 4", 2},
 		"iteration type that cannot be": {func(s *settings.Benchmark) { s.IterationType = "batch_size" }, given("iteration-type"), []int{1, 4}, "concurrency 1; concurrency 4", 1},
