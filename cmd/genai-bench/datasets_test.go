@@ -60,17 +60,23 @@ func writeParquet(ts *testscript.TestScript, neg bool, args []string) {
 	write(ts, args[0], parquetOf(ts, args[1:]...))
 }
 
-// writePicture is the command "picture": picture FILE WIDTH HEIGHT writes a PNG
-// file.
+// writePicture is the command "picture": picture FILE WIDTH HEIGHT [BYTES] writes
+// a PNG file, or its first bytes.
 func writePicture(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: picture FILE WIDTH HEIGHT")
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: picture FILE WIDTH HEIGHT [BYTES]")
 	}
 	width, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	height, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	write(ts, args[0], pictureOf(ts, width, height))
+	data := pictureOf(ts, width, height)
+	if len(args) == 4 {
+		n, err := strconv.Atoi(args[3])
+		ts.Check(err)
+		data = data[:n]
+	}
+	write(ts, args[0], data)
 }
 
 func write(ts *testscript.TestScript, name string, data []byte) {

@@ -102,6 +102,13 @@ func (d *Dataset) indexFiles(ctx context.Context, p part, r reading) (parts []ta
 				return nil, err
 			}
 		}
+		if _, ok := t.(*table.Extracted); ok {
+			// Nothing more is read of it, and there may be many.
+			if err := source.Close(); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, plain(err))
+			}
+			d.sources = d.sources[:len(d.sources)-1]
+		}
 		if most > 0 && found >= most {
 			break
 		}

@@ -165,3 +165,32 @@ func TestParquetOfTheDatasetsLibrary(t *testing.T) {
 		}
 	}
 }
+
+// TestPicturesOfParquetRowByRow reads pictures as those of files that are too
+// large to be taken out.
+func TestPicturesOfParquetRowByRow(t *testing.T) {
+	set, err := Open(t.Context(), FromPath("testdata/hub.parquet", "long", "images"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	r := &records{Dataset: set, prompt: prompter{column: "long"}, column: "images"}
+	if err := set.index(t.Context(), reading{columns: func([]string) ([]string, error) { return []string{"long", "images"}, nil }}); err != nil {
+		t.Fatal(err)
+	}
+	var rows []int
+	for i := range r.Len() {
+		record, err := r.Record(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, record.Row)
+	}
+	// Rows 0 and 3 have no pictures: the next one that has stands in, round the end.
+	if diff := cmp.Diff([]int{1, 1, 2, 1}, rows); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if f := set.Facts(); f.BadRows != 2 || f.Rows != 2 || f.Bad[0] != "testdata/hub.parquet, row 1: has no picture in column images" {
+		t.Errorf("facts %+v", f)
+	}
+}
