@@ -4,7 +4,13 @@ import "github.com/genai-bench/genai-bench/core/metrics"
 
 // clientColumns are what the measuring machine was like: how late requests were
 // handed over and sent, how long arrivals waited to be read, and what it cost.
-func clientColumns() []column {
+// Its times are in milliseconds whatever the unit of the experiment's: they are
+// microseconds where all is well.
+func clientColumns(unit metrics.Unit) []column {
+	inMilliseconds := metrics.Value(1)
+	if unit == metrics.InSeconds {
+		inMilliseconds = 1000
+	}
 	var columns []column
 	for _, part := range []struct {
 		head string
@@ -23,7 +29,7 @@ func clientColumns() []column {
 			{"p99", func(s *metrics.Stats) metrics.Value { return s.P99 }},
 			{"max", func(s *metrics.Stats) metrics.Value { return s.Max }},
 		} {
-			c := figure(part.head+"\n"+q.name, func(a *metrics.Aggregate) metrics.Value { return q.of(part.of(a)) })
+			c := figure(part.head+"\n"+q.name, func(a *metrics.Aggregate) metrics.Value { return inMilliseconds * q.of(part.of(a)) })
 			c.latency = part.read // the second of two tables, where one is too wide
 			columns = append(columns, c)
 		}
@@ -51,7 +57,7 @@ func clientColumns() []column {
 
 // client tells of the measuring machine.
 func (p *printer) client() (string, error) {
-	columns := present(clientColumns(), p.e.Runs)
+	columns := present(clientColumns(p.e.Metadata.MetricsTimeUnit), p.e.Runs)
 	if len(columns) == 0 {
 		return "", nil
 	}
@@ -59,6 +65,6 @@ func (p *printer) client() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	heading := "The client: how long after they were due requests were handed over (Dispatch) and then sent, how long arrivals waited to be read, the CPUs in use and what a request cost"
+	heading := "The client: how long after they were due requests were handed over (Dispatch) and then sent, how long arrivals waited to be read, all in ms; the CPUs in use and what a request cost"
 	return p.wrap(heading+":", "", "") + text, nil
 }
