@@ -20,21 +20,50 @@ type line struct {
 	Timestamp    *json.Number `json:"timestamp"`
 	InputLength  *int64       `json:"input_length"`
 	OutputLength *int64       `json:"output_length"`
-	HashIDs      []uint64     `json:"hash_ids"`
-	SessionID    *string      `json:"session_id"`
+	HashIDs      blocks       `json:"hash_ids"`
+	SessionID    label        `json:"session_id"`
 	TextInput    string       `json:"text_input"`
 	// Bailian.
-	ChatID       *json.Number `json:"chat_id"`
-	ParentChatID *json.Number `json:"parent_chat_id"`
+	ChatID       label `json:"chat_id"`
+	ParentChatID label `json:"parent_chat_id"`
 	// Our own.
 	AtS          *float64 `json:"at_s"`
 	AtMS         *float64 `json:"at_ms"`
 	InputTokens  *int64   `json:"input_tokens"`
 	OutputTokens *int64   `json:"output_tokens"`
-	BlockIDs     []uint64 `json:"block_ids"`
+	BlockIDs     blocks   `json:"block_ids"`
 	BlockTokens  *int64   `json:"block_tokens"`
-	Session      string   `json:"session"`
+	Session      label    `json:"session"`
 	Text         string   `json:"text"`
+}
+
+// label is a name, which some traces write as a number; "" for none.
+type label string
+
+func (l *label) UnmarshalJSON(raw []byte) error {
+	var n json.Number
+	if len(raw) > 0 && raw[0] != '"' {
+		err := json.Unmarshal(raw, &n) // null is none
+		*l = label(n)
+		return err
+	}
+	return json.Unmarshal(raw, (*string)(l))
+}
+
+// blocks are ids, which hashes with a sign are too.
+type blocks []uint64
+
+func (b *blocks) UnmarshalJSON(raw []byte) error {
+	if json.Unmarshal(raw, (*[]uint64)(b)) == nil {
+		return nil
+	}
+	*b = nil
+	var signed []int64
+	err := json.Unmarshal(raw, &signed)
+	for _, id := range signed {
+		*b = append(*b, uint64(id))
+	}
+	return err
 }
 
 // Tokens a block by format.
@@ -55,7 +84,7 @@ func (l *line) format() (string, error) {
 		return Own, nil
 	case l.Timestamp == nil:
 		return "", errNoTime
-	case l.ChatID != nil:
+	case l.ChatID != "":
 		return Bailian, nil
 	}
 	return Mooncake, nil
@@ -76,15 +105,15 @@ func fields(text []byte) string {
 type jsonlReader struct {
 	trace    *Trace
 	options  Options
-	field    string                 // the field of our own format that tells the time
-	sessions map[json.Number]string // Bailian: chat to the first of its conversation
-	block    int64                  // tokens a block as the lines say
-	whole    bool                   // Mooncake: times so far are whole numbers
+	field    string           // the field of our own format that tells the time
+	sessions map[label]string // Bailian: chat to the first of its conversation
+	block    int64            // tokens a block as the lines say
+	whole    bool             // Mooncake: times so far are whole numbers
 	rows     []Request
 }
 
 func (t *Trace) readJSONL(b *bufio.Reader, o Options) ([]Request, error) {
-	r := &jsonlReader{trace: t, options: o, sessions: map[json.Number]string{}, whole: true}
+	r := &jsonlReader{trace: t, options: o, sessions: map[label]string{}, whole: true}
 	number := 0
 	for {
 		text, err := readLine(b)
@@ -180,12 +209,10 @@ func (r *jsonlReader) addRecorded(l *line, format string, text []byte) error {
 	}
 	r.trace.BlockTokens = mooncakeBlockTokens
 	request := Request{At: at, InputTokens: in, OutputTokens: out, Blocks: l.HashIDs, Text: l.TextInput}
-	if l.SessionID != nil {
-		request.Session = *l.SessionID
-	}
+	request.Session = string(l.SessionID)
 	if format == Bailian {
 		r.trace.BlockTokens = bailianBlockTokens
-		if l.ChatID != nil {
+		if l.ChatID != "" {
 			request.Session = r.session(l)
 		}
 	}
@@ -198,15 +225,15 @@ func (r *jsonlReader) addRecorded(l *line, format string, text []byte) error {
 
 // session is the root of a Bailian chat.
 func (r *jsonlReader) session(l *line) string {
-	root := l.ChatID.String()
-	if p := l.ParentChatID; p != nil && !strings.HasPrefix(p.String(), "-") {
-		if of, ok := r.sessions[*p]; ok {
+	root := string(l.ChatID)
+	if p := l.ParentChatID; p != "" && !strings.HasPrefix(string(p), "-") {
+		if of, ok := r.sessions[p]; ok {
 			root = of
 		} else {
-			root = p.String()
+			root = string(p)
 		}
 	}
-	r.sessions[*l.ChatID] = root
+	r.sessions[l.ChatID] = root
 	return root
 }
 
@@ -254,7 +281,7 @@ func (r *jsonlReader) addOwn(l *line, text []byte) error {
 	if l.OutputTokens == nil || l.InputTokens == nil && l.Text == "" {
 		return bad("output_tokens, or both input_tokens and text, are missing; the fields are %s", fields(text))
 	}
-	request := Request{At: offset, Blocks: l.BlockIDs, Session: l.Session, Text: l.Text}
+	request := Request{At: offset, Blocks: l.BlockIDs, Session: string(l.Session), Text: l.Text}
 	if request.OutputTokens, err = checkTokens("output_tokens", *l.OutputTokens); err != nil {
 		return err
 	}

@@ -46,6 +46,23 @@ func TestFormats(t *testing.T) {
 				{At: 2 * s, InputTokens: 800, OutputTokens: 1, Session: "159"},
 			}},
 		},
+		"names that are numbers, hashes with a sign": {
+			text: `{"timestamp": 0, "input_length": 1, "output_length": 2, "session_id": 7, "hash_ids": [-1]}
+{"timestamp": 1, "input_length": 1, "output_length": 2, "session_id": null, "hash_ids": null}
+{"timestamp": 2, "input_length": 1, "output_length": 2, "session_id": "7", "hash_ids": [18446744073709551615]}`,
+			want: trace.Trace{Format: "Mooncake", BlockTokens: 512, Requests: []trace.Request{
+				{InputTokens: 1, OutputTokens: 2, Session: "7", Blocks: []uint64{1<<64 - 1}},
+				{At: ms, InputTokens: 1, OutputTokens: 2},
+				{At: 2 * ms, InputTokens: 1, OutputTokens: 2, Session: "7", Blocks: []uint64{1<<64 - 1}},
+			}},
+		},
+		"Bailian chats with names": {
+			text: `{"chat_id": "a", "parent_chat_id": "-1", "timestamp": 1, "input_length": 1, "output_length": 2}
+{"chat_id": "b", "parent_chat_id": "a", "timestamp": 2, "input_length": 1, "output_length": 2}`,
+			want: trace.Trace{Format: "Bailian", Requests: []trace.Request{
+				{InputTokens: 1, OutputTokens: 2, Session: "a"}, {At: s, InputTokens: 1, OutputTokens: 2, Session: "a"},
+			}},
+		},
 		"BurstGPT of six columns; failed rows are left out": {
 			text: "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n" +
 				"5,ChatGPT,472,18,490,Conversation log\n45,ChatGPT,1087,0,1087,Conversation log\n118.5,GPT-4,417,276,693,API log\n",
