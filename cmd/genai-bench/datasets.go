@@ -67,6 +67,10 @@ func (b *benchmarking) material(ctx context.Context, read bool) (m material, pro
 		if showsPictures(s.Task) {
 			return m, nil // synthetic ones
 		}
+		if s.Task == string(backend.TextToImage) {
+			m.texts = dataset.BuiltInImagePrompts()
+			return m, nil
+		}
 	}
 	set, shown, err := b.openDataset(ctx, d)
 	defer shown()

@@ -24,6 +24,19 @@ func entries(t *testing.T, texts dataset.Texts) []string {
 	return got
 }
 
+func TestBuiltInImagePromptsAreAllDifferent(t *testing.T) {
+	seen := map[string]bool{}
+	for text, err := range dataset.All(dataset.BuiltInImagePrompts()) {
+		if err != nil || seen[text] || len(text) < 20 || len(text) > 120 {
+			t.Fatalf("%q, seen before: %t, %v", text, seen[text], err)
+		}
+		seen[text] = true
+	}
+	if len(seen) != 4608 {
+		t.Errorf("%d prompts", len(seen))
+	}
+}
+
 func TestBuiltIn(t *testing.T) {
 	texts := dataset.BuiltIn()
 	got := entries(t, texts)
