@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,9 +19,10 @@ import (
 )
 
 // received BASE FILE writes into FILE what the simulator at BASE, which keeps
-// bodies, received: for each request that asked for an answer a line with the
-// model's messages as JSON, in the order of arrival; and no more than that since
-// the last time.
+// bodies, received since the last time: for each request that asked for an answer
+// a line with its messages, or its prompt, as JSON. Experiments are in their order
+// and requests in the order in which they were handed over: those of a few
+// milliseconds may arrive in any.
 func received(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: received BASE FILE")
@@ -45,7 +47,18 @@ func received(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Check(lines.Err())
-	slices.SortFunc(records, func(a, b simulator.Record) int { return int(a.Arrival) - int(b.Arrival) })
+	begun := map[string]uint64{} // first arrival of an experiment
+	for _, r := range records {
+		name, _ := requestID(r.ID)
+		if first, known := begun[name]; !known || r.Arrival < first {
+			begun[name] = r.Arrival
+		}
+	}
+	slices.SortFunc(records, func(a, b simulator.Record) int {
+		x, i := requestID(a.ID)
+		y, j := requestID(b.ID)
+		return cmp.Or(cmp.Compare(begun[x], begun[y]), cmp.Compare(i, j))
+	})
 	var out strings.Builder
 	for _, r := range records {
 		since = max(since, int(r.Arrival)+1)
@@ -61,6 +74,16 @@ func received(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("RECEIVED", strconv.Itoa(since))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(out.String()), 0o600))
+}
+
+// requestID takes a request's id apart: its experiment, and its number there.
+func requestID(id string) (experiment string, number int) {
+	cut := strings.LastIndexByte(id, '-')
+	number, err := strconv.Atoi(id[cut+1:])
+	if cut < 0 || err != nil {
+		return id, 0
+	}
+	return id[:cut], number
 }
 
 // message is one of a chat, as a body has it.
