@@ -15,6 +15,9 @@ import (
 // span is where a moment, or a time, must lie.
 type span struct{ from, to time.Duration }
 
+// unknown is the width of a span whose end nobody knows.
+const unknown = time.Hour
+
 // since is where the time between two moments must lie.
 func (s span) since(earlier span) span { return span{s.from - earlier.to, s.to - earlier.from} }
 
@@ -228,7 +231,9 @@ func (j *Joiner) outputsOf(g *samples, r *metrics.Request, events []backend.Even
 // wrote.
 func (j *Joiner) server(truth *simulator.Record, writes []span) {
 	for _, w := range writes {
-		j.serverWidth = append(j.serverWidth, milliseconds(w.to-w.from))
+		if w.to-w.from < unknown {
+			j.serverWidth = append(j.serverWidth, milliseconds(w.to-w.from))
+		}
 	}
 	if len(writes) == 0 || len(truth.Choices) > 1 {
 		return // the engine's moments are of several choices together
@@ -252,6 +257,9 @@ func seconds(v metrics.Value) time.Duration {
 
 func writeOf(r *simulator.Record, e simulator.Event) span {
 	before, after := r.Interval(e)
+	if r.Writes[e.Write].Queued {
+		return span{at(before), at(after) + unknown}
+	}
 	return span{at(before), at(after)}
 }
 

@@ -82,7 +82,7 @@ func (c *h1Conn) serveOne() bool {
 	request.RemoteAddr = c.conn.RemoteAddr().String()
 	record.Connection, record.ConnectionUse, record.Exact = c.number, c.uses, true
 	w := &h1Wire{
-		conn: c.conn, record: record,
+		conn: c.conn, kernel: kernelOf(c.conn), record: record,
 		keep:   request.ProtoAtLeast(1, 1) && !request.Close,
 		http10: !request.ProtoAtLeast(1, 1),
 		noBody: request.Method == http.MethodHead,

@@ -24,6 +24,9 @@ type receiving struct {
 	clock    *receiveClock
 	control  [128]byte
 	received stamp.Nanos // 0: not known
+
+	unsent    int // what ask found
+	askUnsent func(fd uintptr)
 }
 
 var _ interface{ NetConn() net.Conn } = (*receiving)(nil)
@@ -89,7 +92,22 @@ func (c *receiveClock) remembering(conn net.Conn) net.Conn {
 	if err != nil {
 		return conn
 	}
-	return &receiving{TCPConn: tcp, raw: raw, clock: c}
+	r := &receiving{TCPConn: tcp, raw: raw, clock: c}
+	r.askUnsent = func(fd uintptr) {
+		n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQNSD)
+		if err == nil {
+			r.unsent = n
+		}
+	}
+	return r
+}
+
+// keptBack tells whether the kernel has not sent all that was written: a window
+// is full, or it paces what it sends.
+func (r *receiving) keptBack() bool {
+	r.unsent = 0
+	_ = r.raw.Control(r.askUnsent) // of a closed connection nothing is known
+	return r.unsent > 0
 }
 
 // Read implements net.Conn.
@@ -155,13 +173,29 @@ func wallStamp(control []byte) int64 {
 // receivedAt is when the kernel had what was last read from a connection; 0: not
 // known.
 func receivedAt(conn net.Conn) stamp.Nanos {
-	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		if r, ok := conn.(*receiving); ok {
-			return r.received
-		}
-		if r, ok := t.NetConn().(*receiving); ok { // below TLS
-			return r.received
-		}
+	if r := remembered(conn); r != nil {
+		return r.received
 	}
 	return 0
+}
+
+// kernelOf is what the kernel can be asked about a connection; nil: nothing.
+func kernelOf(conn net.Conn) kernel {
+	if r := remembered(conn); r != nil {
+		return r
+	}
+	return nil
+}
+
+// remembered is the connection that remembers, perhaps below TLS; nil: there is
+// none.
+func remembered(conn net.Conn) *receiving {
+	if r, ok := conn.(*receiving); ok {
+		return r
+	}
+	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		r, _ := t.NetConn().(*receiving)
+		return r
+	}
+	return nil
 }

@@ -18,3 +18,5 @@ func (*receiveClock) listen(addr string) (net.Listener, error) { return net.List
 func (*receiveClock) remembering(conn net.Conn) net.Conn { return conn }
 
 func receivedAt(net.Conn) stamp.Nanos { return 0 }
+
+func kernelOf(net.Conn) kernel { return nil }

@@ -107,6 +107,9 @@ type Write struct {
 	After  stamp.Nanos `json:"after"`
 	Offset int64       `json:"offset"` // of its first byte in the body, before any framing
 	Bytes  int         `json:"bytes"`  // of the body; 0: only the head, or the mark of the body's end
+	// Queued: the kernel had not sent all of it by After, because a window was
+	// full or because it paces what it sends (BBR). When it left is not known.
+	Queued bool `json:"queued,omitempty"`
 }
 
 // Event is one piece of the answer that means something.
@@ -179,7 +182,8 @@ func (k *Kinds) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Interval returns when the write that completed the event began and ended.
+// Interval returns when the write that completed the event began and ended. The
+// event may have left later where the Write says Queued.
 func (r *Record) Interval(e Event) (before, after stamp.Nanos) {
 	w := r.Writes[e.Write]
 	return w.Before, w.After

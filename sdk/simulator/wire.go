@@ -30,6 +30,9 @@ type wire interface {
 	cut(reset bool)
 }
 
+// kernel is what a wire asks of the system about its connection.
+type kernel interface{ keptBack() bool }
+
 type headerField struct{ name, value string }
 
 // record notes a write that carried some bytes of the body.
@@ -43,6 +46,7 @@ func (r *Record) note(before, after stamp.Nanos, bytes int) int {
 // are those around the system call (TLS: and its encryption).
 type h1Wire struct {
 	conn   net.Conn
+	kernel kernel // nil: is not asked
 	record *Record
 	buf    []byte
 	keep   bool // the connection can take another request
@@ -58,12 +62,14 @@ var _ wire = (*h1Wire)(nil)
 func (w *h1Wire) write(p []byte, bodyBytes int) (int, error) {
 	before := stamp.Now()
 	_, err := w.conn.Write(p)
-	after := stamp.Now()
 	if err != nil {
 		w.keep = false
 		return -1, err
 	}
-	return w.record.note(before, after, bodyBytes), nil
+	queued := w.kernel != nil && w.kernel.keptBack()
+	n := w.record.note(before, stamp.Now(), bodyBytes)
+	w.record.Writes[n].Queued = queued
+	return n, nil
 }
 
 func (w *h1Wire) head(status int, header []headerField) {
