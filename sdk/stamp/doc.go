@@ -25,13 +25,41 @@
 // REALTIME − MONOTONIC, which every read checks; around a step of the wall
 // clock the flag is AroundStep.
 //
+// # The packet clock
+//
+// A Packets reads a ring of captured headers (TPACKET_V2, both directions, all
+// interfaces) of TCP connections from a range of local ports. A byte's time is
+// when it became deliverable in order: the stamp of its segment, or of the one
+// that filled the last hole before it. What TCP took is told by this host's own
+// acknowledgements. Of a byte that was seen more than once, the copy counts
+// that came first unless an acknowledgement without it followed (Waited); a
+// selective acknowledgement of a repetition, or the kernel's stamp of the read,
+// settles it; where neither does, the last copy's stamp is an upper bound
+// (Ambiguous). What a network card merged is flagged Coalesced.
+//
+// A connection has this clock only if its SYN-ACK was captured; a run of bytes
+// that was not (IP fragments, IPv6 extension headers, a full ring) has the
+// stamp of the socket, Conn.Uncovered counts it, and its record says socket.
+// After a loss in the ring (PACKET_STATISTICS, TP_STATUS_LOSING) nothing is
+// covered until this host has acknowledged just what was captured.
+//
+// A late reader moves nothing, until the ring is full (87,296 packets, drained
+// every 50 ms) or the receive window is shut, which is seen and flagged Waited.
+// SO_RCVBUF is left alone: it would give a stopped reader more time, and turn
+// off the kernel's own growing of the buffer for as long as the connection
+// lives, which a large answer from far away needs more.
+//
+// Whoever opens the socket (OpenPacketSocket) needs CAP_NET_RAW; whoever
+// inherits it needs nothing, and cannot change its filter.
+//
 // # Sending
 //
 // When the last byte of a message left is asked of the kernel with
 // SO_TIMESTAMPING (TX_SOFTWARE, by control message for that write alone) and
 // read from the socket's error queue. Nobody waits for it. Whether the peer
-// acknowledged it is not found out: that report would wake the reader once more
-// for each request.
+// acknowledged it is not asked for: that report would wake the reader once more
+// for each request. The ring shows both, and the first byte's leaving too,
+// which under the clock socket is known of messages of one segment.
 //
 // # TLS
 //
