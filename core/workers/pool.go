@@ -121,8 +121,12 @@ func (w *worker) launch(ctx context.Context) (backend.Opened, error) {
 	config := o.Config
 	config.WorkerIndex, config.WorkerCount = w.index, o.Count
 	packets, firstPort, lastPort, err := w.pool.capture.open(w.index)
-	if err != nil {
-		return backend.Opened{}, err
+	if err != nil && config.Clock == backend.ClockPacket {
+		return backend.Opened{}, fmt.Errorf("no packet socket for worker %d: %w", w.index, err)
+	}
+	if err != nil { // its records say which clock they have
+		o.Logger.Warn("a worker has no packet clock", "worker", w.index, "error", err)
+		packets = nil
 	}
 	if packets != nil {
 		defer packets.Close() // the process has its own

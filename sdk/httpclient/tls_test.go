@@ -123,7 +123,7 @@ func TestTLSVersions(t *testing.T) {
 						if err != nil || string(span.Bytes) != fmt.Sprintf("data: %d\n\n", i) {
 							t.Fatalf("event %d: %q, %v", i, span.Bytes, err)
 						}
-						if ended := stamp.Nanos(sent[i].ended.Load()); clock == backend.ClockSocket && span.Flags == 0 && span.At > ended {
+						if ended := stamp.Nanos(sent[i].ended.Load()); clock != backend.ClockUser && span.Flags == 0 && span.At > ended {
 							t.Errorf("event %d arrived %v after its write ended", i, span.At.Sub(ended))
 						}
 						if began := stamp.Nanos(sent[i].began.Load()); span.At < began || span.At > span.Read {
@@ -136,7 +136,7 @@ func TestTLSVersions(t *testing.T) {
 					if round == 0 && (x.Connect.TLS <= 0 || x.Connect.TCP <= 0) || x.Connect.Reused != (round == 1) {
 						t.Errorf("round %d: %+v", round, x.Connect)
 					}
-					if clock == backend.ClockSocket && (x.TxClock != stamp.ClockSocket || x.Left < x.Handed) {
+					if clock != backend.ClockUser && (x.Clock.String() != string(clock) || x.TxClock.String() != string(clock) || x.Left < x.Handed) {
 						t.Errorf("left at %d by %v, handed at %d", x.Left, x.TxClock, x.Handed)
 					}
 				}
@@ -272,38 +272,43 @@ func TestProxies(t *testing.T) {
 		"target down":           {target: "https://127.0.0.1:1", asked: "CONNECT 127.0.0.1:1", class: fault.Connect, words: "HTTP 502"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &proxy{password: tc.password, asked: make(chan string, 9)}
-			server := httptest.NewServer(p)
-			if tc.secureProxy {
-				server.Close()
-				server = httptest.NewTLSServer(p)
-			}
-			defer server.Close()
-			setting := strings.Replace(server.URL, "://", "://"+tc.user, 1)
-			c := newClient(t, httpclient.Options{HTTP: backend.HTTP{Proxy: setting}, TLS: backend.TLS{CAFile: ca}})
-			defer c.Close()
-			for round := range 2 {
-				res := do(t, t.Context(), c, &httpclient.Call{URL: tc.target})
-				if got := <-p.asked; got != tc.asked {
-					t.Errorf("the proxy was asked %q, want %q", got, tc.asked)
+			eachClock(t, func(t *testing.T, clock backend.ClockChoice) {
+				p := &proxy{password: tc.password, asked: make(chan string, 9)}
+				server := httptest.NewServer(p)
+				if tc.secureProxy {
+					server.Close()
+					server = httptest.NewTLSServer(p)
 				}
-				if tc.class != fault.Unspecified {
-					wantClass(t, res.Err, tc.class, tc.words)
-					continue
-				}
-				if res.Err != nil || res.Body != "ok" {
-					t.Fatalf("%q: %v", res.Body, res.Err)
-				}
-				if !strings.HasSuffix(server.URL, res.X.Peer) {
-					t.Errorf("peer %s, the proxy is %s", res.X.Peer, server.URL)
-				}
-				if strings.HasPrefix(tc.target, "https") {
-					if round == 1 && !res.X.Connect.Reused {
-						t.Error("the tunnel was not kept")
+				defer server.Close()
+				setting := strings.Replace(server.URL, "://", "://"+tc.user, 1)
+				c := newClient(t, httpclient.Options{Clock: clock, HTTP: backend.HTTP{Proxy: setting}, TLS: backend.TLS{CAFile: ca}})
+				defer c.Close()
+				for round := range 2 {
+					res := do(t, t.Context(), c, &httpclient.Call{URL: tc.target})
+					if got := <-p.asked; got != tc.asked {
+						t.Errorf("the proxy was asked %q, want %q", got, tc.asked)
 					}
-					p.asked <- tc.asked // nothing is asked of it again
+					if tc.class != fault.Unspecified {
+						wantClass(t, res.Err, tc.class, tc.words)
+						continue
+					}
+					if res.Err != nil || res.Body != "ok" {
+						t.Fatalf("%q: %v", res.Body, res.Err)
+					}
+					if !strings.HasSuffix(server.URL, res.X.Peer) {
+						t.Errorf("peer %s, the proxy is %s", res.X.Peer, server.URL)
+					}
+					if res.X.Clock.String() != string(clock) {
+						t.Errorf("timed by the clock %v", res.X.Clock)
+					}
+					if strings.HasPrefix(tc.target, "https") {
+						if round == 1 && !res.X.Connect.Reused {
+							t.Error("the tunnel was not kept")
+						}
+						p.asked <- tc.asked // nothing is asked of it again
+					}
 				}
-			}
+			})
 		})
 	}
 	t.Run("none", func(t *testing.T) {
