@@ -52,6 +52,35 @@ func peerOf(t *testing.T, dial func(address string) (net.Conn, error)) (client, 
 // The ports must be among those from which the kernel takes local ones.
 const testPortFirst, testPortLast = 42_000, 42_999
 
+// listenOutside listens on a port that is none of the test's.
+func listenOutside(t *testing.T, host string) net.Listener {
+	t.Helper()
+	for {
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		if port := listener.Addr().(*net.TCPAddr).Port; port < testPortFirst || port > testPortLast {
+			return listener
+		}
+	}
+}
+
+// dialFrom dials from some port of a range, without a packet clock.
+func dialFrom(t *testing.T, first, last uint16) func(address string) (net.Conn, error) {
+	t.Helper()
+	d, err := NewDialer(Options{Clock: ClockUser, LocalPortFirst: first, LocalPortLast: last})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return func(address string) (net.Conn, error) {
+		c, _, err := d.Dial(context.Background(), address)
+		return c, err
+	}
+}
+
 func dialerOf(t *testing.T, packets PacketClock) *Dialer {
 	t.Helper()
 	d, err := NewDialer(Options{Clock: ClockPacket, Packets: packets, LocalPortFirst: testPortFirst, LocalPortLast: testPortLast})
@@ -78,9 +107,7 @@ func TestRingOverflow(t *testing.T) {
 		return c, err
 	})
 	c := measured.(*Conn)
-	noise, echo := peerOf(t, func(address string) (net.Conn, error) {
-		return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: testPortLast}}).Dial("tcp", address)
-	})
+	noise, echo := peerOf(t, dialFrom(t, testPortFirst, testPortLast))
 	if c.Clock() != ClockPacket {
 		t.Fatalf("the connection has the clock %v", c.Clock())
 	}
@@ -151,7 +178,8 @@ func TestRingOverflow(t *testing.T) {
 // TestPacketSocketShowsHeadersOfItsPorts: nothing of a payload, and nothing of
 // other connections, whatever the one who got the socket does.
 func TestPacketSocketShowsHeadersOfItsPorts(t *testing.T) {
-	socket := capturing(t, testPortFirst, testPortFirst)
+	const middle = (testPortFirst + testPortLast) / 2
+	socket := capturing(t, testPortFirst, middle)
 	fd := int(socket.Fd())
 	r, err := mapRing(fd, 4)
 	if err != nil {
@@ -164,13 +192,9 @@ func TestPacketSocketShowsHeadersOfItsPorts(t *testing.T) {
 	}
 	secret := []byte("SECRETSECRETSECRET")
 	for _, host := range []string{"127.0.0.1", "::1"} {
-		for _, port := range []int{testPortFirst, testPortFirst + 1} {
-			listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer listener.Close()
-			conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host), Port: port}}).Dial("tcp", listener.Addr().String())
+		for _, dial := range []func(string) (net.Conn, error){dialFrom(t, testPortFirst, middle), dialFrom(t, middle+1, testPortLast)} {
+			listener := listenOutside(t, host)
+			conn, err := dial(listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +203,7 @@ func TestPacketSocketShowsHeadersOfItsPorts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer server.Close() // first, so that the port is free again at once
+			defer server.Close()
 			for _, end := range []net.Conn{conn, server} {
 				if _, err := end.Write(secret); err != nil {
 					t.Fatal(err)
@@ -195,7 +219,7 @@ func TestPacketSocketShowsHeadersOfItsPorts(t *testing.T) {
 			t.Errorf("passed and is no segment: %x", p.headers)
 			continue
 		}
-		if s.srcPort != testPortFirst && s.dstPort != testPortFirst {
+		if ours := func(port uint16) bool { return port >= testPortFirst && port <= middle }; !ours(s.srcPort) && !ours(s.dstPort) {
 			t.Errorf("passed with the ports %d and %d", s.srcPort, s.dstPort)
 		}
 		if s.payload == len(secret) {
@@ -289,9 +313,7 @@ func TestConnectionOutlivesItsPackets(t *testing.T) {
 // once, and until it is closed.
 func TestFollow(t *testing.T) {
 	socket := capturing(t, testPortFirst, testPortLast)
-	older, _ := peerOf(t, func(address string) (net.Conn, error) {
-		return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: testPortFirst + 7}}).Dial("tcp", address)
-	})
+	older, _ := peerOf(t, dialFrom(t, testPortFirst, testPortLast))
 	p, err := NewPackets(socket, testPortFirst, testPortLast)
 	if err != nil {
 		t.Fatal(err)
