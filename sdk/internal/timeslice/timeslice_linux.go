@@ -8,8 +8,10 @@
 //
 // Where it is allowed (root, CAP_SYS_NICE, RLIMIT_RTPRIO) a process can be in
 // front of all others by SCHED_FIFO. That does take CPU from others, among them
-// perhaps the server that is measured, so Punctual does it only while the
-// process uses little: what it takes are moments.
+// perhaps the server that is measured, and costs the process itself twice the
+// CPU: it is woken for each segment where it would have taken several in one
+// turn. So Punctual does it only while the CPUs are in use and the process uses
+// little of them: what it takes are moments, and only where they are scarce.
 //
 // What both are worth beside six programs that never sleep, as the lateness of
 // timers every 5 ms: go test -run '^$' -bench Lateness ./internal/timeslice
@@ -21,6 +23,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,10 +35,13 @@ const (
 	// kernel that are more urgent than these have more.
 	priority = 1
 
-	// The process is looked at this often, and loses its place in front, for as
-	// long as quietAgain, where it has used more than this share of the machine's
-	// CPUs meanwhile.
+	// The machine and the process are looked at this often. The process goes in
+	// front where more than busyMin of the CPUs are in use, and back when they
+	// have not been for calmLooks. It loses its place, for as long as quietAgain,
+	// where it has used more than shareMax of them itself.
 	lookEvery  = 200 * time.Millisecond
+	busyMin    = 0.85
+	calmLooks  = 10
 	shareMax   = 0.25
 	quietAgain = 10 * time.Second
 )
@@ -111,47 +117,70 @@ func back() error {
 	})
 }
 
-// Punctual keeps this process in front of others while it uses little CPU, until
-// ctx ends. It returns at once, with an error, where that is not allowed.
+// Punctual keeps this process in front of others while the CPUs are in use and
+// it uses little of them, until ctx ends. It returns at once, with an error,
+// where that is not allowed.
 func Punctual(ctx context.Context) error {
-	if err := front(); err != nil {
+	if err := errors.Join(front(), back()); err != nil {
 		return err
 	}
-	go keep(ctx, usedCPU, front, back)
+	go keep(ctx, (&meter{}).look, front, back)
 	return nil
 }
 
-// keep gives the place in front back as soon as the process uses much, and takes
-// it again later.
-func keep(ctx context.Context, used func() time.Duration, front, back func() error) {
+// use is what was used since the look before, as shares of all CPUs.
+type use struct{ own, all float64 }
+
+// keep decides at every look.
+func keep(ctx context.Context, look func() use, front, back func() error) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	inFront, since, before := true, time.Now(), used()
+	inFront, calm := false, 0
+	var resting time.Time // until then
+	_ = look()
 	for {
 		select {
 		case <-ctx.Done():
-			_ = back() // refused to nobody
+			if inFront {
+				_ = back() // refused to nobody
+			}
 			return
 		case <-ticker.C:
 		}
-		now, cpu := time.Now(), used()
-		share := float64(cpu-before) / float64(now.Sub(since)) / float64(runtime.NumCPU())
-		begun := since
-		since, before = now, cpu
-		switch {
-		case inFront && share > shareMax:
+		u := look()
+		calm++
+		if u.all > busyMin {
+			calm = 0
+		}
+		if u.own > shareMax {
+			resting = time.Now().Add(quietAgain)
+		}
+		switch wanted := calm < calmLooks && time.Now().After(resting); {
+		case wanted && (inFront || calm == 0):
+			inFront = front() == nil // also threads that are new
+		case inFront && !wanted:
 			inFront = false
 			_ = back()
-			ticker.Reset(quietAgain)
-		case inFront:
-			inFront = front() == nil // threads that are new
-		default:
-			ticker.Reset(lookEvery)
-			if share <= shareMax && now.Sub(begun) >= lookEvery {
-				inFront = front() == nil
-			}
 		}
 	}
+}
+
+// meter reads what was used.
+type meter struct {
+	at        time.Time
+	own       time.Duration
+	busy, all uint64 // ticks of all CPUs
+}
+
+func (m *meter) look() use {
+	now, own := time.Now(), usedCPU()
+	busy, all := usedByAll()
+	u := use{own: float64(own-m.own) / float64(now.Sub(m.at)) / float64(runtime.NumCPU())}
+	if all > m.all {
+		u.all = float64(busy-m.busy) / float64(all-m.all)
+	}
+	*m = meter{now, own, busy, all}
+	return u
 }
 
 // usedCPU is what this process has used.
@@ -161,4 +190,30 @@ func usedCPU() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// usedByAll is what all programs have used of all CPUs, in ticks (proc(5),
+// /proc/stat); zeros where it is not told.
+func usedByAll() (busy, all uint64) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 6 || fields[0] != "cpu" {
+		return 0, 0
+	}
+	const idle, waiting, guest = 3, 4, 8 // guests are in the first fields too
+	for i, field := range fields[1:min(len(fields), 1+guest)] {
+		n, err := strconv.ParseUint(field, 10, 64)
+		if err != nil {
+			return 0, 0
+		}
+		all += n
+		if i != idle && i != waiting {
+			busy += n
+		}
+	}
+	return busy, all
 }

@@ -102,56 +102,61 @@ func TestFrontAndBack(t *testing.T) {
 	threads.Wait()
 }
 
-// TestKeep: a process that uses much goes back within a moment, and comes in
-// front again no sooner than it may.
+// TestKeep: a process goes in front when the CPUs are in use and back when they
+// are not; where it uses much itself it goes back at once and stays there.
 func TestKeep(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		start := time.Now()
-		var share atomic.Int64 // per mille of all CPUs
-		var used time.Duration
-		var at time.Time
-		usage := func() time.Duration {
-			now := time.Now()
-			if !at.IsZero() {
-				used += now.Sub(at) * time.Duration(share.Load()) * time.Duration(runtime.NumCPU()) / 1000
-			}
-			at = now
-			return used
-		}
-		type change struct {
-			after time.Duration
-			front bool
-		}
-		var changes []change
-		note := func(front bool) func() error {
-			return func() error {
-				if n := len(changes); n == 0 && front || n > 0 && changes[n-1].front == front {
-					return nil
+	type phase struct {
+		lasts    time.Duration
+		own, all float64
+		front    bool // at its end
+	}
+	for name, phases := range map[string][]phase{
+		"a quiet machine":              {{time.Minute, 0.1, 0.3, false}},
+		"a busy one":                   {{time.Second, 0.1, 0.3, false}, {2 * lookEvery, 0.1, 1, true}, {time.Minute, 0.1, 1, true}},
+		"a pause is no calm":           {{time.Second, 0.1, 1, true}, {time.Second, 0.1, 0.3, true}, {time.Second, 0.1, 1, true}},
+		"calm again":                   {{time.Second, 0.1, 1, true}, {5 * time.Second, 0.1, 0.3, false}},
+		"it uses much itself":          {{time.Second, 0.1, 1, true}, {2 * lookEvery, 0.9, 1, false}, {quietAgain - time.Second, 0.1, 1, false}, {2 * time.Second, 0.1, 1, true}},
+		"it always uses much":          {{time.Minute, 0.5, 1, false}},
+		"much, on a machine with room": {{time.Second, 0.4, 0.5, false}, {time.Second, 0.1, 1, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				var now atomic.Pointer[phase]
+				now.Store(&phase{})
+				var inFront atomic.Bool
+				set := func(to bool) func() error {
+					return func() error { inFront.Store(to); return nil }
 				}
-				changes = append(changes, change{time.Since(start), front})
-				return nil
-			}
-		}
-		share.Store(200)
-		go keep(ctx, usage, note(true), note(false))
-		time.Sleep(time.Second - time.Millisecond)
-		share.Store(900)
-		time.Sleep(time.Second)
-		share.Store(100)
-		time.Sleep(30 * time.Second)
-		cancel()
-		synctest.Wait()
-		if len(changes) != 3 || changes[0].front || !changes[1].front || changes[2].front {
-			t.Fatalf("changes %+v", changes)
-		}
-		if changes[0].after > time.Second+2*lookEvery {
-			t.Errorf("went back after %v", changes[0].after)
-		}
-		if pause := changes[1].after - changes[0].after; pause < quietAgain || pause > quietAgain+2*lookEvery {
-			t.Errorf("in front again after %v", pause)
-		}
-	})
+				go keep(ctx, func() use { p := now.Load(); return use{p.own, p.all} }, set(true), set(false))
+				for i := range phases {
+					now.Store(&phases[i])
+					time.Sleep(phases[i].lasts)
+					synctest.Wait()
+					if inFront.Load() != phases[i].front {
+						t.Errorf("phase %d: in front %v", i, inFront.Load())
+					}
+				}
+				cancel()
+				synctest.Wait()
+				if inFront.Load() {
+					t.Error("in front at the end")
+				}
+			})
+		})
+	}
+}
+
+// TestMeter: a thread that does not sleep is seen.
+func TestMeter(t *testing.T) {
+	m := &meter{}
+	m.look()
+	for begun := time.Now(); time.Since(begun) < 300*time.Millisecond; {
+	}
+	u := m.look()
+	if least := 0.1 / float64(runtime.NumCPU()); u.own < least || u.own > 1.1 || u.all < least || u.all > 1 {
+		t.Errorf("used %+v", u)
+	}
 }
 
 // BenchmarkLateness is how late timers are beside six programs that never sleep.
