@@ -25,7 +25,7 @@ demo: build ## a real benchmark against the built-in simulator, under a minute
 .PHONY: test
 test: build ## all tests of all modules, with the race detector
 	@go vet $(addsuffix /...,$(MODULES))
-	@go test -race -p 4 $(addsuffix /...,$(MODULES)) # they wait more than they compute
+	@go test -race $(addsuffix /...,$(MODULES))
 	@go test ./core/tokenizer # once more: allocations and growth of time mean nothing under the detector
 
 .PHONY: test-isolated

@@ -68,7 +68,7 @@ func (r removing) Run() int {
 // detector where the tests have it. The others run the program as users have it:
 // under the detector every chart takes a second.
 func raced(script string) bool {
-	return slices.Contains([]string{"engines", "conversations", "killed"}, script)
+	return slices.Contains([]string{"benchmark", "killed"}, script)
 }
 
 // programFolder is where the program is, below the plugins' folder.

@@ -385,8 +385,8 @@ func TestCancel(t *testing.T) {
 				tc.call.URL = "http://" + tc.dial
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(50*time.Millisecond, func() { cancel(errors.New("enough")) })
 			start := time.Now()
+			time.AfterFunc(50*time.Millisecond, func() { cancel(errors.New("enough")) })
 			res := do(t, ctx, c, &tc.call)
 			wantClass(t, res.Err, fault.Cancelled, "enough")
 			if took := time.Since(start); took < 50*time.Millisecond || took > 2*time.Second {

@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/genai-bench/genai-bench/sdk/backend"
@@ -272,12 +273,14 @@ func (b *Backend) try(ctx context.Context, r *backend.Request, body []byte, rec 
 }
 
 func (b *Backend) request(ctx context.Context, r *backend.Request, body []byte, x *stamp.Exchange) *http.Request {
-	var dialled time.Time
+	// net/http goes on dialling after the request has found another connection.
+	var dialled, connected atomic.Int64
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		ConnectStart: func(string, string) { dialled = time.Now() },
-		ConnectDone:  func(string, string, error) { x.Connect.TCP = time.Since(dialled) },
+		ConnectStart: func(string, string) { dialled.Store(int64(stamp.Now())) },
+		ConnectDone:  func(string, string, error) { connected.Store(int64(stamp.Now())) },
 		GotConn: func(info httptrace.GotConnInfo) {
 			x.Connect.Reused = info.Reused
+			x.Connect.TCP = time.Duration(max(connected.Load()-dialled.Load(), 0))
 			x.SendStart = stamp.Now()
 			x.Handed = x.SendStart // one write
 		},
