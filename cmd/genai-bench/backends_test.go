@@ -222,8 +222,13 @@ func deadAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
+	t.Cleanup(func() { l.Close() })
+	taken, err := net.Dial("tcp", l.Addr().String()) // keeps others from listening at its own port
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+	return "http://" + taken.LocalAddr().String()
 }
 
 // writeProfile writes a configuration file with a signing key, in the form of

@@ -206,14 +206,18 @@ func expectClass(t *testing.T, o *backend.Outcome, want ...fault.Class) {
 }
 
 func (k *kit) nobodyListens(t *testing.T) {
+	// A port that a connection has keeps others from listening there.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := "http://" + l.Addr().String()
-	if err := l.Close(); err != nil {
+	t.Cleanup(func() { l.Close() })
+	taken, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { taken.Close() })
+	address := "http://" + taken.LocalAddr().String()
 	s := k.open(t, setup{config: func(c *backend.Config, _ *simulator.Server) { c.APIBase = address }})
 	o := s.do(t, s.request(""))
 	expectClass(t, o, fault.Connect)

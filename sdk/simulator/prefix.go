@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 )
 
@@ -17,9 +18,10 @@ type prefixCache struct {
 
 	mu      sync.Mutex
 	blocks  map[uint64]*list.Element
-	recent  *list.List // of hashes; the one used last in front
-	queried uint64     // tokens of prompts that were looked up
-	hit     uint64     // tokens of these that were found
+	recent  *list.List // of hashes; the one used last in front, a beginning before what follows it
+	touched []*list.Element
+	queried uint64 // tokens of prompts that were looked up
+	hit     uint64 // tokens of these that were found
 }
 
 func newPrefixCache(tokens int) *prefixCache {
@@ -48,11 +50,12 @@ func (c *prefixCache) find(ids []uint32) (tokens int) {
 	eachBlock(ids, func(hash uint64) bool {
 		e, known := c.blocks[hash]
 		if known {
-			c.recent.MoveToFront(e)
+			c.touched = append(c.touched, e)
 			tokens += prefixBlock
 		}
 		return known
 	})
+	c.touch()
 	if tokens == len(ids) && tokens > 0 {
 		tokens--
 	}
@@ -66,18 +69,29 @@ func (c *prefixCache) remember(ids []uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	eachBlock(ids, func(hash uint64) bool {
-		if e, known := c.blocks[hash]; known {
-			c.recent.MoveToFront(e)
-			return true
+		e, known := c.blocks[hash]
+		if !known {
+			e = c.recent.PushFront(hash)
+			c.blocks[hash] = e
 		}
-		c.blocks[hash] = c.recent.PushFront(hash)
-		if len(c.blocks) > c.room {
-			oldest := c.recent.Back()
-			delete(c.blocks, oldest.Value.(uint64))
-			c.recent.Remove(oldest)
-		}
+		c.touched = append(c.touched, e)
 		return true
 	})
+	c.touch()
+	for len(c.blocks) > c.room {
+		oldest := c.recent.Back()
+		delete(c.blocks, oldest.Value.(uint64))
+		c.recent.Remove(oldest)
+	}
+}
+
+// touch makes the blocks that were just used the last used, the first of them
+// last of all: a block is of no use without those before it.
+func (c *prefixCache) touch() {
+	for _, e := range slices.Backward(c.touched) {
+		c.recent.MoveToFront(e)
+	}
+	c.touched = c.touched[:0]
 }
 
 // figures are the tokens looked up and found so far.
