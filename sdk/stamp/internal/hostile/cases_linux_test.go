@@ -108,7 +108,7 @@ var hostileCases = map[string]hostileCase{
 			time.Sleep(resend / 2)
 			paced(s, tick, e[1:]...)
 		},
-		socket: "....", packet: "....", ways: all,
+		socket: "....", packet: ".l..", ways: all,
 	},
 	"a drop after the tap, and what follows comes": {
 		script: func(s *Stream) {
@@ -121,7 +121,7 @@ var hostileCases = map[string]hostileCase{
 			s.Send(e[1])
 			paced(s, 4*tick, e[4])
 		},
-		socket: ".www.", packet: ".....",
+		socket: ".www.", packet: ".l...",
 	},
 	"events cut across chunks": {
 		script: func(s *Stream) {

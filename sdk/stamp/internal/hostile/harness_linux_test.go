@@ -260,6 +260,7 @@ func readAround(got *answer, i int) (before, after stamp.Nanos) {
 // judge holds an answer against the truth. want has a letter for each event:
 //
 //	.  exact and not flagged; under the clock socket, and without selective acknowledgements, unless the reader was late of its own accord
+//	l  exact and not flagged, unless the reader was late of its own accord: which of two copies was taken is told by the stamp of the read
 //	b  must be bundled, where several segments came since the read before
 //	w  must have waited, or be flagged otherwise where the reader was late of its own accord
 //	c  must be coalesced, and exact
@@ -308,6 +309,10 @@ func judge(t *testing.T, is truth, got *answer, want string) {
 			// read nor TCP's word tells which copy counted.
 			excused := clock != stamp.ClockPacket || flags == stamp.Ambiguous && !is.stream.selective
 			if flags != 0 && !(excused && lateReader(is.stream, got, i)) {
+				told("is flagged without need")
+			}
+		case 'l':
+			if flags != 0 && !lateReader(is.stream, got, i) {
 				told("is flagged without need")
 			}
 		case 'b':
